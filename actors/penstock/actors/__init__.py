@@ -1,0 +1,1 @@
+"""The stateful heart: partitions own actors, the journal is the truth, everything else follows."""

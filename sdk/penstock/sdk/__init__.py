@@ -1,0 +1,1 @@
+"""What node authors import: nodes, calls, outcomes and the test kit."""

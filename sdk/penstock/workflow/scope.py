@@ -1,0 +1,60 @@
+"""The scope: what expressions and nodes can see of an execution at the moment a node runs.
+
+Built by the partition loop for inline steps and by sandbox hosts from a `Step`; both give the
+same answers, since both hold the same earlier runs. Read-only for expressions.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.subjects.messages import Item, Outputs, Source
+from penstock.workflow.plan import Plan, PlanNode
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One finished run of a node: what it put out and where its inputs came from."""
+
+    outputs: Outputs
+    sources: list[Source | None]
+
+
+@dataclass(slots=True, eq=False)
+class ExecutionInfo:
+    """Facts about the execution. `mode` is n8n's word (manual, webhook, trigger, …)."""
+
+    id: str
+    mode: str
+    workflow_id: str = ""
+    workflow_active: bool = False
+    tenant: str = "main"
+    resume_url: str = ""
+    custom: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """One node about to run. `runs[n]` are the earlier runs of node `n`, oldest first.
+
+    `inputs[i]` are the items at main input `i` (`None`: nothing arrived there), with the
+    `pairedItem` of each already pointing at its own position (SEMANTICS §2); `sources[i]` tells
+    which run they came from. `contexts[n]` is the loop context of node `n`. `variables` are extra
+    names for one evaluation (`$response`, `$pageCount`, …).
+    """
+
+    plan: Plan
+    node: PlanNode
+    inputs: list[list[Item] | None]
+    sources: list[Source | None]
+    runs: dict[int, list[Run]]
+    run_index: int
+    now_ms: int
+    execution: ExecutionInfo
+    contexts: dict[int, dict[str, Any]] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    random_seed: int = 0
+
+    @property
+    def items(self) -> list[Item]:
+        """The items of input 0, empty when nothing arrived there."""
+        return (self.inputs[0] if self.inputs else None) or []

@@ -1,0 +1,30 @@
+"""Identifiers: short, sortable by time, valid as one subject token.
+
+An execution id is 20 characters of lower-case base 32 (time in milliseconds, then randomness).
+A child's id is its root's id, a hyphen and a number, so a whole family of executions lives in one
+partition and calls between them cross no network.
+"""
+
+import secrets
+import zlib
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_RANDOM_BITS = 55
+_LENGTH = 20
+
+
+def new_id(now_ms: int, randomness: int | None = None) -> str:
+    """A new id: 45 bits of time, then 55 bits of randomness (given by a seeded caller)."""
+    bits = secrets.randbits(_RANDOM_BITS) if randomness is None else randomness
+    value = (now_ms & ((1 << 45) - 1)) << _RANDOM_BITS | bits & ((1 << _RANDOM_BITS) - 1)
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(5 * (_LENGTH - 1), -1, -5))
+
+
+def root_of(execution: str) -> str:
+    """The id of the execution at the top of `execution`'s family."""
+    return execution.partition("-")[0]
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition that owns `key` (`root_of` an execution, or `<tenant>/<id>` of an actor)."""
+    return zlib.crc32(key.encode()) % partitions
