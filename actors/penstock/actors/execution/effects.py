@@ -1,0 +1,64 @@
+"""What an execution wants done. The partition owner does these after the journal has the events
+they follow from, never before. They are never stored: `core.outstanding` derives again, from the
+state alone, those that a new owner must repeat.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+from penstock.subjects.errors import ErrorInfo
+from penstock.subjects.messages import Item, Outputs, ReplyTo, Respond, Step
+
+TimerKind = Literal["retry", "wait", "timeout"]
+
+
+class Dispatch(NamedTuple):
+    """Send a step to the sandbox hosts of `tier`."""
+
+    tier: str
+    step: Step
+
+
+class Answer(NamedTuple):
+    """Answer the gateway request that waits."""
+
+    to: ReplyTo
+    response: Respond
+
+
+class SetTimer(NamedTuple):
+    """Wake the execution at `at_ms`. `token` must match when it fires: newer state voids it."""
+
+    at_ms: int
+    kind: TimerKind
+    token: int
+
+
+class StartChild(NamedTuple):
+    """Start an execution in the same partition. `workflow` is an id (its newest version when the
+    caller is manual, else its active or newest), or empty with a `document`."""
+
+    child: str
+    workflow: str
+    document: dict[str, Any] | None
+    items: list[Item]
+    mode: str
+    must_return: bool
+
+
+class ReturnToParent(NamedTuple):
+    """A child ended: hand its last node's outputs, or its error, to its parent."""
+
+    parent: str
+    child: str
+    outputs: Outputs | None
+    error: ErrorInfo | None
+
+
+class StartErrorWorkflow(NamedTuple):
+    """A failure to be told to an error workflow: start `workflow` at its error trigger."""
+
+    workflow: str
+    item: Item
+
+
+CoreEffect = Dispatch | Answer | SetTimer | StartChild | ReturnToParent | StartErrorWorkflow

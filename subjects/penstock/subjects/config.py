@@ -1,0 +1,57 @@
+"""Where a program finds its surroundings: read once from the environment, then passed down.
+
+`penstock up` sets these for its children; containers set them in production. A program that
+misses one says which and stops.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from penstock.subjects.errors import PenstockError
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The surroundings of one program. URLs may hold credentials: never log them whole."""
+
+    nats_url: str
+    nats_user: str = ""
+    nats_password: str = ""
+    region: str = "local"
+    partitions: int = 16
+    data_dir: Path = Path("data")
+    postgres_url: str = ""
+    listen: str = "127.0.0.1:0"
+    public_url: str = ""
+    owner_token_file: Path | None = None
+    timezone: str = "America/New_York"
+    log_level: str = "info"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> "Config":
+        """Read `PENSTOCK_<FIELD>` variables; raise `PenstockError` naming every bad one."""
+        raw = {
+            field: env[f"PENSTOCK_{field.upper()}"]
+            for field in cls.__struct_fields__
+            if env.get(f"PENSTOCK_{field.upper()}")
+        }
+        if "nats_url" not in raw:
+            raise PenstockError(
+                "PENSTOCK_NATS_URL is not set",
+                remedy="start this program through `penstock up`, or set the address of your NATS",
+            )
+        try:
+            return msgspec.convert(raw, cls, strict=False, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            raise PenstockError(
+                f"bad setting in the environment: {error}",
+                remedy="correct the PENSTOCK_… variable that it names",
+            ) from error
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value))
+    raise NotImplementedError(kind)

@@ -1,0 +1,54 @@
+"""The workflow directory: what exists, what is active, and what starts it.
+
+The truth about workflows is in two buckets: `plans` holds documents by content hash (immutable),
+`workflows` holds one record per workflow under `<tenant>.<id>`. Gateways and actor hosts watch
+`workflows`, so activating is one compare-and-set of one record and no database is needed to
+route a webhook or to fire a schedule. `routes` holds claims (`<tenant>.<method>.<path hash>` to
+workflow id) so that two workflows cannot own one path.
+"""
+
+import msgspec
+
+
+class Version(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A saved version: its number (from 1), the hash of its document, when it was saved."""
+
+    number: int
+    hash: str
+    at_ms: int
+
+
+class WebhookRoute(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A path that starts the active version. `path` has no slash at its ends; `:name` segments
+    are parameters. `node` is the webhook node's name."""
+
+    method: str
+    path: str
+    node: str
+
+
+class WorkflowRecord(msgspec.Struct, array_like=True, gc=False):
+    """One workflow. `active_hash` is empty when inactive; else the version that triggers run.
+
+    `problems` are what keeps it from being activated (unknown node types, …), for people.
+    `schedules` are the names of its schedule, cron and interval trigger nodes.
+    """
+
+    id: str
+    tenant: str
+    name: str
+    versions: list[Version]
+    created_ms: int
+    updated_ms: int
+    active_hash: str = ""
+    activated_ms: int = 0
+    webhooks: list[WebhookRoute] = []
+    schedules: list[str] = []
+    problems: list[str] = []
+    tags: list[str] = []
+    archived: bool = False
+
+    @property
+    def hash(self) -> str:
+        """The hash of the newest version."""
+        return self.versions[-1].hash
