@@ -1,0 +1,1 @@
+"""Figures, never asserted: run by hand, quoted with their command."""
