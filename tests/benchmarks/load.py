@@ -51,7 +51,7 @@ def wrk(url: str, *, connections: int, seconds: int) -> Load:
         'wrk.headers["Content-Type"] = "application/json"\n'
         "done = function(s, l, r)\n"
         '  io.write(string.format("FIGURES %d %d %d %d %d %d\\n", s.requests, s.duration,\n'
-        "    s.errors.connect + s.errors.read + s.errors.write + s.errors.status + s.errors.timeout,\n"
+        "    s.errors.connect + s.errors.read + s.errors.write + s.errors.status,\n"
         "    l:percentile(50), l:percentile(95), l:percentile(99)))\nend\n"
     )
     with tempfile.TemporaryDirectory() as folder:

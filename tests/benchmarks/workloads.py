@@ -1,5 +1,6 @@
 """The workflows of the benchmarks W1 to W3, as documents."""
 
+import itertools
 from typing import Any
 
 Document = dict[str, Any]
@@ -20,7 +21,7 @@ def _chain(name: str, nodes: list[Document]) -> Document:
     """A document whose nodes run one after the other."""
     links = {
         a["name"]: {"main": [[{"node": b["name"], "type": "main", "index": 0}]]}
-        for a, b in zip(nodes, nodes[1:], strict=False)
+        for a, b in itertools.pairwise(nodes)
     }
     for place, node in enumerate(nodes):
         node["position"] = [200 * place, 0]
