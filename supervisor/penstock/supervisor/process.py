@@ -1,0 +1,227 @@
+"""An operating-system process as a child.
+
+The child's output (stdout and stderr alike) comes through a pipe line by line to a sink, so that
+our own stdout stays clean and every program's log is kept. A program of ours is ready when it
+logs a JSON line with `"event": "ready"`; a foreign one when its probe answers.
+
+A child leads its own process group: Ctrl-C reaches the supervisor alone, which then stops its
+children in order, and killing a child takes along what it forked. On Linux it dies with its
+supervisor; its pid file (`leftovers`) covers the other systems.
+"""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from penstock.supervisor.child import Child, Exit, StartFailedError
+from penstock.supervisor.leftovers import PidFile
+from penstock.supervisor.linux import die_with_parent
+from penstock.supervisor.spec import ChildSpec, Restart
+
+OnLine = Callable[[str], None]
+_READ_BYTES = 65536
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """How to run one program.
+
+    `before` is awaited ahead of every start (it may prepare files). `probe` returns when the
+    program with the given pid serves; without one its log must say `ready`. `prepare` runs in the
+    child between fork and exec. `death_signal` is what Linux sends when the supervisor is gone.
+    """
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    before: Callable[[], Awaitable[None]] | None = None
+    probe: Callable[[int], Awaitable[None]] | None = None
+    prepare: Callable[[], None] | None = None
+    pass_fds: Sequence[int] = ()
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
+    pid_file: Path | None = None
+    on_line: OnLine = lambda line: None
+
+
+class ProcessChild:
+    """One run of a program. Made by `spawn`."""
+
+    def __init__(self, program: Program, process: asyncio.subprocess.Process, output: int) -> None:
+        self._program = program
+        self._process = process
+        loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[None] = loop.create_future()
+        self._last_line = ""
+        self.about: dict[str, object] = {}
+        """What the program said of itself when it became ready."""
+        self._reading = loop.create_task(self._read(output))
+        self._probing = loop.create_task(self._probe())
+        self._ending = loop.create_task(self._wait())
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def ready(self) -> None:
+        either: list[asyncio.Future[Any]] = [self._ready, self._ending]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not self._ready.done():
+            raise StartFailedError(f"{self._program.name}: {self._ending.result().reason}")
+
+    async def ended(self) -> Exit:
+        return await asyncio.shield(self._ending)
+
+    def stop(self) -> None:
+        if self._process.returncode is None:
+            self._process.send_signal(self._program.stop_signal)
+
+    def kill(self) -> None:
+        # The group too when the leader is gone: what it forked may live on.
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
+
+    def describe(self) -> dict[str, object]:
+        return {"pid": self.pid, **self.about}
+
+    async def _wait(self) -> Exit:
+        code = await self._process.wait()
+        self._probing.cancel()
+        # A grandchild may hold the pipe open: what is in it now is all that matters.
+        await asyncio.wait({self._reading}, timeout=0.2)
+        self._reading.cancel()
+        if self._program.pid_file is not None:
+            self._program.pid_file.unlink(missing_ok=True)
+        return Exit(is_normal=code == 0, reason=self._reason(code))
+
+    def _reason(self, code: int) -> str:
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        last = f": {self._last_line[:300]}" if code and self._last_line else ""
+        return f"exit status {code}{last}"
+
+    async def _probe(self) -> None:
+        if self._program.probe is not None:
+            await self._program.probe(self.pid)
+            self._say_ready({})
+
+    async def _read(self, output: int) -> None:
+        reader = asyncio.StreamReader()
+        pipe = os.fdopen(output, "rb", buffering=0)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        rest = b""
+        try:
+            while data := await reader.read(_READ_BYTES):
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._take(line.decode("utf-8", "replace"))
+            if rest:
+                self._take(rest.decode("utf-8", "replace"))
+        finally:
+            transport.close()
+
+    def _take(self, line: str) -> None:
+        if line.strip():
+            self._last_line = line.strip()
+        self._program.on_line(line)
+        if self._program.probe is None and not self._ready.done() and '"ready"' in line:
+            about = _ready_event(line)
+            if about is not None:
+                self._say_ready(about)
+
+    def _say_ready(self, about: dict[str, object]) -> None:
+        if not self._ready.done():
+            self.about = about
+            self._ready.set_result(None)
+
+
+def _ready_event(line: str) -> dict[str, object] | None:
+    """The fields of a log line that says ready, without those that every line has."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(event, dict) or event.get("event") != "ready":
+        return None
+    return {key: event[key] for key in ("address", "url", "listen", "id") if key in event}
+
+
+async def spawn(program: Program) -> ProcessChild:
+    """Start the program; when cancelled or failing, nothing of it is left."""
+    if program.before is not None:
+        await program.before()
+    ours, theirs = os.pipe()
+    starting = asyncio.ensure_future(_exec(program, theirs))
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        process = await starting
+        process.kill()
+        await process.wait()
+        os.close(ours)
+        raise
+    except OSError as error:
+        os.close(ours)
+        raise StartFailedError(f"{program.name} cannot be started: {error}") from error
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    return ProcessChild(program, process, ours)
+
+
+async def _exec(program: Program, output: int) -> asyncio.subprocess.Process:
+    launch = PidFile.new_launch()
+    dies_with_us = die_with_parent(program.death_signal)
+
+    def in_child() -> None:
+        os.setpgid(0, 0)
+        if program.prepare is not None:
+            program.prepare()
+        # Last, since changing credentials clears it.
+        dies_with_us()
+
+    process = await asyncio.create_subprocess_exec(
+        *program.argv,
+        env={**program.env, PidFile.VARIABLE: launch},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=tuple(program.pass_fds),
+        preexec_fn=in_child,
+    )
+    if program.pid_file is not None:
+        PidFile(program.pid_file).write(process.pid, launch)
+    return process
+
+
+def process_child(
+    program: Program,
+    *,
+    restart: Restart = Restart.PERMANENT,
+    shutdown_s: float = 5.0,
+    is_awaited: bool = True,
+) -> ChildSpec:
+    """A child that runs `program` as a process of its own."""
+
+    async def start() -> Child:
+        return await spawn(program)
+
+    return ChildSpec(
+        name=program.name,
+        start=start,
+        restart=restart,
+        shutdown_s=shutdown_s,
+        is_awaited=is_awaited,
+    )

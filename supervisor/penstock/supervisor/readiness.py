@@ -1,0 +1,46 @@
+"""Waiting for a dependency: the opposite of crashing on it.
+
+When a broker or a database is away, ending and being restarted spends a restart budget on a
+fault that no restart can heal. `wait_for` asks again, ever less often, until the dependency
+answers; only a caller's own deadline or its cancellation ends the waiting.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+from penstock.subjects.errors import PenstockError
+
+_EXPECTED = (OSError, TimeoutError, PenstockError)
+
+
+def pauses_s(first_s: float = 0.01, most_s: float = 1.0) -> Iterator[float]:
+    """Pauses between questions: doubling from `first_s` to `most_s`, then staying there."""
+    pause_s = first_s
+    while True:
+        yield pause_s
+        pause_s = min(pause_s * 2, most_s)
+
+
+async def wait_for(
+    answers: Callable[[], Awaitable[bool]],
+    *,
+    pauses: Iterator[float] | None = None,
+    on_outage: Callable[[str], None] = lambda reason: None,
+    expected: tuple[type[Exception], ...] = _EXPECTED,
+) -> None:
+    """Return when `answers()` is true; `False` and `expected` exceptions mean: not yet.
+
+    `on_outage` hears each new reason once, so that a log shows an outage as one line.
+    """
+    told = ""
+    for pause_s in pauses or pauses_s():
+        try:
+            if await answers():
+                return
+            reason = "it does not answer yet"
+        except expected as error:
+            reason = f"{type(error).__name__}: {error}"
+        if reason != told:
+            on_outage(reason)
+            told = reason
+        await asyncio.sleep(pause_s)
