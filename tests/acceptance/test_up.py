@@ -1,0 +1,97 @@
+"""`penstock up` as an operator meets it: start, refuse, stop, recover."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from tests.acceptance.client import PENSTOCK, Product, http, running, until
+from tests.acceptance.documents import assign, chain, webhook
+
+
+def processes_of(product: Product) -> list[psutil.Process]:
+    return psutil.Process(product.process.pid).children(recursive=True)
+
+
+def test_stopping_leaves_no_process_and_starting_again_keeps_everything(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as product:
+        product.create(chain("kept", webhook("kept"), assign("Set", a="b")))
+        execution = product.webhook("kept", {}).headers["x-penstock-execution"]
+        product.finished(execution)
+        children = processes_of(product)
+        assert children
+        product.process.send_signal(signal.SIGTERM)
+        assert product.process.wait(12) == 0
+
+    assert [child for child in children if child.is_running()] == []
+    with running(data) as again:
+        assert again.webhook("kept", {}).json == {"a": "b"}
+        assert again.finished(execution)["status"] == "success"
+
+
+def test_the_owner_token_is_private_and_the_ports_are_loopback(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as product:
+        mode = stat.S_IMODE((product.data / "owner-token").stat().st_mode)
+        listening = {
+            connection.laddr.ip
+            for process in [*processes_of(product), psutil.Process(product.process.pid)]
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        }
+
+        assert mode == 0o600
+        assert listening == {"127.0.0.1"}
+        assert http("GET", f"{product.url}/healthz").status == 200
+        assert http("GET", f"{product.url}/readyz").status == 200
+        assert b"penstock_" in http("GET", f"{product.url}/metrics").body
+
+
+def test_a_second_up_on_the_same_directory_is_refused(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as product:
+        second = subprocess.run(
+            [*PENSTOCK, "up", "--data", str(product.data)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+        assert second.returncode == 1
+        assert str(product.data) in second.stderr
+        assert http("GET", f"{product.url}/healthz").status == 200
+
+
+def test_after_kill_9_of_up_itself_the_next_start_recovers(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as product:
+        product.create(chain("again", webhook("again"), assign("Set", a="b")))
+        children = processes_of(product)
+        os.kill(product.process.pid, signal.SIGKILL)
+        product.process.wait()
+    until(lambda: not any(c.is_running() and c.status() != "zombie" for c in children), seconds=10)
+
+    with running(data) as again:
+        assert again.webhook("again", {}).json == {"a": "b"}
+
+
+def test_the_command_line_talks_to_the_running_installation(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as product:
+        document = tmp_path / "workflow.json"
+        document.write_text(json.dumps(chain("cli", webhook("cli"), assign("Set", a="b"))))
+
+        imported = product.cli("import", str(document), "--activate")
+        answer = product.webhook("cli", {})
+        execution = answer.headers["x-penstock-execution"]
+        product.finished(execution)
+        status = product.cli("status")
+        executions = product.cli("executions")
+
+        assert imported.returncode == 0, imported.stderr
+        assert answer.json == {"a": "b"}
+        assert "gateway" in status.stdout
+        assert execution in executions.stdout
