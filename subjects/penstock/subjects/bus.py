@@ -112,9 +112,7 @@ class Bus(Protocol):
     def subscribe(self, subject: str, on_message: OnMessage, queue: str = "") -> Subscription:
         """Core subscription (wildcards allowed). Renewed by the adapter after a reconnect."""
 
-    def follow(
-        self, stream: str, subject: str, start: int, on_message: OnMessage
-    ) -> Subscription:
+    def follow(self, stream: str, subject: str, start: int, on_message: OnMessage) -> Subscription:
         """Deliver what the stream holds for `subject` from sequence `start`, in order, then on.
 
         Ephemeral, without acknowledgements, one filter. The adapter restarts it after the last

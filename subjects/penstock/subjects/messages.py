@@ -92,8 +92,6 @@ Signal = Cancel | Resume | TenantLimits
 """Travels in batches (`list[Signal]`) on `exec.<r>.<p>.in.signal`."""
 
 
-
-
 class RunView(msgspec.Struct, array_like=True, gc=False):
     """One earlier run of a node, as a step's context carries it."""
 
@@ -180,6 +178,7 @@ class Outcome(msgspec.Struct, array_like=True, gc=False):
     context: dict[str, Any] | None = None
     custom: dict[str, Any] | None = None
     logs: list[str] | None = None
+    is_retryable: bool = False
 
 
 class StepResult(msgspec.Struct, array_like=True, gc=False):
