@@ -1,0 +1,193 @@
+"""The journal: what a partition decided, and how to read it back.
+
+One record per wake-up of the owner, all in one subject per partition, fenced by the expected last
+sequence. What is not in a record did not happen. Everything else that knows about executions
+(the owner's memory, Postgres, the drills' checker) is made from these records.
+
+Run requests are not written twice: a `Started` or `Held` whose `request` is None stands in the
+partition's input stream, after the previous record's `input_seq` and not after this record's.
+`JournalReader` joins the two. A request that leaves that window without either was not taken (a
+duplicate, or it is in DEAD); one that is held and started later is written out with its `Started`.
+
+Stored for as long as the installation lives: append fields at the end with a default; never
+reorder them, rename a tag, or give one a new meaning.
+"""
+
+from typing import Any
+
+import msgspec
+
+from penstock.actors.execution.events import Event, Started
+from penstock.subjects.bus import Message
+from penstock.subjects.codec import Codec, CodecError
+from penstock.subjects.messages import RunRequest, TenantLimits
+
+
+class Happened(msgspec.Struct, array_like=True, tag="x", gc=False):
+    """What happened to one execution, in order. It may appear in a record more than once."""
+
+    execution: str
+    events: list[Event]
+
+
+class Held(msgspec.Struct, array_like=True, tag="h", gc=False):
+    """A request was taken but not started yet; `reason` is plan, concurrency, quota or rate."""
+
+    execution: str
+    reason: str
+    request: RunRequest | None = None
+
+
+class Limited(msgspec.Struct, array_like=True, tag="l", gc=False):
+    """A tenant's limits are these from now on."""
+
+    limits: TenantLimits
+
+
+class Leased(msgspec.Struct, array_like=True, tag="g", gc=False):
+    """A tenant gave `count` of `kind` (webhooks, executions, steps, slots) to `holder`.
+
+    A later lease of the same kind to the same holder replaces this one.
+    """
+
+    tenant: str
+    kind: str
+    holder: str
+    count: float
+    until_ms: int
+
+
+class Armed(msgspec.Struct, array_like=True, tag="a", gc=False):
+    """A schedule waits: trigger node `node` of `workflow` (version `plan`) is due at `due_ms`.
+
+    Arming again replaces; `due_ms` -1: it will never be due again.
+    """
+
+    tenant: str
+    workflow: str
+    node: str
+    plan: str
+    due_ms: int
+
+
+class Fired(msgspec.Struct, array_like=True, tag="f", gc=False):
+    """A due time was handled: `execution` was started for it (empty: skipped as a misfire), and
+    the schedule is due next at `next_ms`. Started stands in the same record."""
+
+    tenant: str
+    workflow: str
+    node: str
+    due_ms: int
+    next_ms: int
+    execution: str = ""
+
+
+class Disarmed(msgspec.Struct, array_like=True, tag="d", gc=False):
+    """A workflow's schedules are off."""
+
+    tenant: str
+    workflow: str
+
+
+Entry = Happened | Held | Limited | Leased | Armed | Fired | Disarmed
+
+
+class Record(msgspec.Struct, array_like=True, gc=False):
+    """One wake-up. (`owner`, `index`) names it; index 0 is the record that opens an epoch.
+
+    `input_seq`: inputs up to here are dealt with. `now_ms`: the owner's wall clock, the only time
+    that its events know.
+    """
+
+    owner: str
+    epoch: int
+    index: int
+    now_ms: int
+    input_seq: int
+    entries: list[Entry]
+
+
+RECORDS: Codec[Record] = Codec(Record)
+RUNS: Codec[list[RunRequest]] = Codec(list[RunRequest])
+EVENTS: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[Event])
+
+
+def events_from_seed(seed: list[Any]) -> list[Event]:
+    """The events of `RunRequest.seed`, typed."""
+    return msgspec.convert(seed, list[Event])
+
+
+def is_journal(subject: str) -> bool:
+    """Whether a message of `exec.<region>.<p>.>` is a record (else it is an input)."""
+    return subject.endswith(".journal")
+
+
+class JournalReader:
+    """Joins run requests and records of one partition, fed with `exec.<region>.<p>.>` in order.
+
+    Start reading at `resume_from`; what is already known below the two positions is skipped, so
+    a follower persists `input_seq` and `record_seq` of the last record that it has applied.
+    """
+
+    def __init__(self, *, input_seq: int = 0, record_seq: int = 0) -> None:
+        self.input_seq = input_seq
+        self.record_seq = record_seq
+        self.last: Record | None = None
+        self._window: dict[str, tuple[int, RunRequest]] = {}
+
+    @property
+    def resume_from(self) -> int:
+        """The stream sequence to start at after a restart."""
+        return min(self.input_seq, self.record_seq) + 1
+
+    def feed(self, message: Message) -> Record | None:
+        """The record in `message` with every request filled in, or None when it is an input."""
+        if not is_journal(message.subject):
+            self._input(message)
+            return None
+        if message.sequence <= self.record_seq:
+            return None
+        record = RECORDS.decode(message.payload)
+        for entry in record.entries:
+            if type(entry) is Happened:
+                self._join(entry)
+            elif type(entry) is Held and entry.request is None:
+                entry.request = self._take(entry.execution)
+        self.input_seq = record.input_seq
+        self.record_seq = message.sequence
+        self.last = record
+        if self._window:
+            self._slide()
+        return record
+
+    def _input(self, message: Message) -> None:
+        if message.sequence <= self.input_seq or not message.subject.endswith(".run"):
+            return
+        try:
+            batch = RUNS.decode(message.payload)
+        except CodecError:
+            return  # the owner sends it to DEAD; for a reader it is as if it were not there
+        for request in batch:
+            self._window.setdefault(request.execution, (message.sequence, request))
+
+    def _join(self, entry: Happened) -> None:
+        first = entry.events[0]
+        if type(first) is Started and first.request is None:
+            first.request = self._take(entry.execution)
+
+    def _take(self, execution: str) -> RunRequest:
+        found = self._window.pop(execution, None)
+        # An input at or before `input_seq` that is not there means that somebody purged what a
+        # reader still needed: going on would invent history.
+        assert found is not None, f"the run request of {execution} is gone from the inputs"
+        return found[1]
+
+    def _slide(self) -> None:
+        """Forget requests that the last record passed without taking them."""
+        passed = []
+        for execution, (sequence, _) in self._window.items():
+            if sequence > self.input_seq:
+                break  # in stream order: a long backlog is not walked for each record
+            passed.append(execution)
+        for execution in passed:
+            del self._window[execution]
