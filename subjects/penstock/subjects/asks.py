@@ -1,0 +1,70 @@
+"""Questions to a partition's owner, on `ask.<region>.<partition>.<kind>`, and their answers.
+
+Asked over core NATS with a deadline: no answer means that nobody owns the partition now, never
+that the thing asked for does not exist. Frames are the codec's. Kinds: `state` (`AskState` to
+`StateAnswer`), `reply` (`AskReply` to `ReplyAnswer`), `lease` (`AskLease` to `LeaseAnswer`).
+"""
+
+import msgspec
+
+from penstock.subjects.codec import Codec
+from penstock.subjects.messages import Reply
+from penstock.subjects.views import ExecutionView
+
+
+class AskState(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """How is this execution?"""
+
+    execution: str
+
+
+class StateAnswer(msgspec.Struct, array_like=True, gc=False):
+    """The execution as the owner sees it; `view` None: not open here (ended long ago, or never
+    was). `up_to` is the sequence of the last input that the owner has handled, so that a caller
+    who knows where its run request stands can tell "not yet" from "no"."""
+
+    view: ExecutionView | None
+    up_to: int = 0
+
+
+class AskReply(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Has this execution answered? Asked when a reply may have been lost with an owner."""
+
+    execution: str
+
+
+class ReplyAnswer(msgspec.Struct, array_like=True, gc=False):
+    """`reply` is the answer if there is one and the owner still has it. `is_open`: the execution
+    still runs or waits, so keep waiting. Neither: ask the history how it ended."""
+
+    reply: Reply | None
+    is_open: bool
+    up_to: int = 0
+
+
+class AskLease(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """May `tenant` do `tokens` more of `kind` (webhooks, executions, steps)? Asked of the
+    partition of `tenant/<tenant>`."""
+
+    tenant: str
+    kind: str
+    tokens: int
+
+
+class LeaseAnswer(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """`granted` tokens, void after `ttl_ms`. `limited` false: there is no limit, do not ask
+    again for `ttl_ms`. With nothing granted: why, and when to try again."""
+
+    granted: int
+    ttl_ms: int
+    limited: bool = True
+    retry_after_ms: int = 0
+    reason: str = ""
+
+
+ask_state: Codec[AskState] = Codec(AskState)
+state_answer: Codec[StateAnswer] = Codec(StateAnswer)
+ask_reply: Codec[AskReply] = Codec(AskReply)
+reply_answer: Codec[ReplyAnswer] = Codec(ReplyAnswer)
+ask_lease: Codec[AskLease] = Codec(AskLease)
+lease_answer: Codec[LeaseAnswer] = Codec(LeaseAnswer)
