@@ -35,9 +35,9 @@ def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
     return prepare
 
 
-def needs_user_namespace() -> bool:
+def is_root() -> bool:
     """Whether this process is root, which Postgres refuses to be."""
-    return hasattr(os, "geteuid") and os.geteuid() == 0
+    return os.geteuid() == 0
 
 
 def enter_user_namespace(uid: int, gid: int) -> Callable[[], None]:

@@ -204,7 +204,7 @@ def test_time_passing_refills_the_budget() -> None:
         for number in range(2, 5):
             stage.now_s += 10.0
             stage.puppets["a"].end()
-            await stage.until(lambda number=number: len(stage.log) == number)
+            await stage.until(stage.logged(*["start a"] * number))
 
         assert stage.log == ["start a"] * 4
         tree.stop()

