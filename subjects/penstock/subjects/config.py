@@ -14,7 +14,12 @@ from penstock.subjects.errors import PenstockError
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """The surroundings of one program. URLs may hold credentials: never log them whole."""
+    """The surroundings of one program. URLs may hold credentials: never log them whole.
+
+    `listen_fd`: a socket that listens already, to be served instead of `listen`
+    (`socket.socket(fileno=...)`). `penstock up` holds it and hands it to every gateway, so that
+    the port is there before the first one, is shared by all, and outlives each.
+    """
 
     nats_url: str
     nats_user: str = ""
@@ -24,6 +29,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path = Path("data")
     postgres_url: str = ""
     listen: str = "127.0.0.1:0"
+    listen_fd: int = -1
     public_url: str = ""
     owner_token_file: Path | None = None
     timezone: str = "America/New_York"
