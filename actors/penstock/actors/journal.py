@@ -5,9 +5,11 @@ sequence. What is not in a record did not happen. Everything else that knows abo
 (the owner's memory, Postgres, the drills' checker) is made from these records.
 
 Run requests are not written twice: a `Started` or `Held` whose `request` is None stands in the
-partition's input stream, after the previous record's `input_seq` and not after this record's.
-`JournalReader` joins the two. A request that leaves that window without either was not taken (a
-duplicate, or it is in DEAD); one that is held and started later is written out with its `Started`.
+partition's inputs, after the previous record's `input_seq` and before the record itself.
+`JournalReader` joins the two. Tenants take turns, so a request may be started before an earlier one
+of somebody else: `input_seq` is the point up to which *all* inputs are dealt with. A request that
+it passes without `Started` or `Held` was not taken (a duplicate, or it is in DEAD); one that is
+held and started later is written out with its `Started`.
 
 Stored for as long as the installation lives: append fields at the end with a default; never
 reorder them, rename a tag, or give one a new meaning.
@@ -95,8 +97,9 @@ Entry = Happened | Held | Limited | Leased | Armed | Fired | Disarmed
 class Record(msgspec.Struct, array_like=True, gc=False):
     """One wake-up. (`owner`, `index`) names it; index 0 is the record that opens an epoch.
 
-    `input_seq`: inputs up to here are dealt with. `now_ms`: the owner's wall clock, the only time
-    that its events know.
+    `input_seq`: all inputs up to here are dealt with. `done_seq`: results up to here, a position in
+    DONE that means nothing after that stream was lost. `now_ms`: the owner's wall clock, the only
+    time that its events know.
     """
 
     owner: str
@@ -105,6 +108,7 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     now_ms: int
     input_seq: int
     entries: list[Entry]
+    done_seq: int = 0
 
 
 RECORDS: Codec[Record] = Codec(Record)
@@ -133,6 +137,8 @@ class JournalReader:
         self.input_seq = input_seq
         self.record_seq = record_seq
         self.last: Record | None = None
+        self.taken: dict[str, int] = {}
+        """Requests beyond `input_seq` that are already started or held, with their sequence."""
         self._window: dict[str, tuple[int, RunRequest]] = {}
 
     @property
@@ -156,8 +162,7 @@ class JournalReader:
         self.input_seq = record.input_seq
         self.record_seq = message.sequence
         self.last = record
-        if self._window:
-            self._slide()
+        self._slide()
         return record
 
     def _input(self, message: Message) -> None:
@@ -180,10 +185,11 @@ class JournalReader:
         # An input at or before `input_seq` that is not there means that somebody purged what a
         # reader still needed: going on would invent history.
         assert found is not None, f"the run request of {execution} is gone from the inputs"
+        self.taken[execution] = found[0]
         return found[1]
 
     def _slide(self) -> None:
-        """Forget requests that the last record passed without taking them."""
+        """Forget what the last record passed."""
         passed = []
         for execution, (sequence, _) in self._window.items():
             if sequence > self.input_seq:
@@ -191,3 +197,6 @@ class JournalReader:
             passed.append(execution)
         for execution in passed:
             del self._window[execution]
+        if self.taken:
+            limit = self.input_seq
+            self.taken = {key: seq for key, seq in self.taken.items() if seq > limit}
