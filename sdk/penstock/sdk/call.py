@@ -43,9 +43,12 @@ class NodeError(PenstockError):
 
 
 class Call:
-    """See the module's text. `context` is a copy; what it holds at the end is recorded."""
+    """See the module's text. `context` is a copy; what it holds at the end is recorded.
 
-    __slots__ = ("context", "effects", "logs", "node", "scope")
+    `services` is what a sandbox host lends a trusted node (HTTP, …), `None` for inline nodes.
+    """
+
+    __slots__ = ("context", "effects", "logs", "node", "scope", "services")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
@@ -53,6 +56,7 @@ class Call:
         self.context: dict[str, Any] | None = None
         self.effects: list[Effect] = []
         self.logs: list[str] = []
+        self.services: Any = None
 
     @property
     def version(self) -> float:
