@@ -9,6 +9,7 @@ import secrets
 import zlib
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_LETTERS = [letter.encode() for letter in _ALPHABET]
 _RANDOM_BITS = 55
 _LENGTH = 20
 
@@ -18,6 +19,20 @@ def new_id(now_ms: int, randomness: int | None = None) -> str:
     bits = secrets.randbits(_RANDOM_BITS) if randomness is None else randomness
     value = (now_ms & ((1 << 45) - 1)) << _RANDOM_BITS | bits & ((1 << _RANDOM_BITS) - 1)
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(5 * (_LENGTH - 1), -1, -5))
+
+
+def new_id_in(partition: int, partitions: int, now_ms: int) -> str:
+    """A new id that `partition` owns: a gateway's batch, for instance, belongs to one partition.
+
+    The checksum goes on from that of everything but the last character, so looking for a last
+    character that fits costs about as much as making the id.
+    """
+    while True:
+        stem = new_id(now_ms)[:-1]
+        checksum = zlib.crc32(stem.encode())
+        for letter in _LETTERS:
+            if zlib.crc32(letter, checksum) % partitions == partition:
+                return stem + letter.decode()
 
 
 def root_of(execution: str) -> str:

@@ -41,7 +41,8 @@ class RunRequest(msgspec.Struct, array_like=True, gc=False):
     `plan` is the content hash of the document; `start` the name of the node to start at (empty:
     the document's start rule); `mode` one of manual, trigger, webhook, error, integrated, cli,
     retry. `items` are the start node's output (a trigger's items). `seed` are events of an
-    earlier execution to begin from (retry), encoded as in the journal.
+    earlier execution to begin from (retry), encoded as in the journal. `output` is the output of
+    the start node on which `items` come out (a webhook node has one per method).
     """
 
     execution: str
@@ -56,6 +57,7 @@ class RunRequest(msgspec.Struct, array_like=True, gc=False):
     parent: str = ""
     retry_of: str = ""
     seed: list[Any] | None = None
+    output: int = 0
 
 
 class Cancel(msgspec.Struct, array_like=True, tag="cancel", gc=False):
@@ -169,7 +171,8 @@ class Outcome(msgspec.Struct, array_like=True, gc=False):
 
     `outputs` None: the branch ends and no run is recorded. With `error` set and `outputs` not
     None, the node failed but its settings let the flow go on. `context` replaces the node's loop
-    context; `custom` replaces the execution's custom data; `static` the node's static data.
+    context; `custom` replaces the execution's custom data. `is_retryable`: nothing was raised, but
+    the first item out tells of an error, which counts as a failed try.
     """
 
     outputs: Outputs | None

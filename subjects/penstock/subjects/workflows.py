@@ -7,6 +7,8 @@ route a webhook or to fire a schedule. `routes` holds claims (`<tenant>.<method>
 workflow id) so that two workflows cannot own one path.
 """
 
+from typing import Any
+
 import msgspec
 
 
@@ -20,11 +22,17 @@ class Version(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 class WebhookRoute(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A path that starts the active version. `path` has no slash at its ends; `:name` segments
-    are parameters. `node` is the webhook node's name."""
+    are parameters. `node` is the webhook node's name. `settings` are the node's parameters and
+    `typeVersion`, as far as a gateway needs them, so that it routes without the document.
+    `is_claimed` false: a second way to the same node, which any claimed path goes before. `output`
+    is the node's output for this method."""
 
     method: str
     path: str
     node: str
+    settings: dict[str, Any] = {}
+    is_claimed: bool = True
+    output: int = 0
 
 
 class WorkflowRecord(msgspec.Struct, array_like=True, gc=False):
