@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from penstock.subjects.codec import Codec
+
 
 class Version(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A saved version: its number (from 1), the hash of its document, when it was saved."""
@@ -60,3 +62,12 @@ class WorkflowRecord(msgspec.Struct, array_like=True, gc=False):
     def hash(self) -> str:
         """The hash of the newest version."""
         return self.versions[-1].hash
+
+
+workflow_record: Codec[WorkflowRecord] = Codec(WorkflowRecord)
+"""How the entries of the `workflows` bucket are written."""
+
+
+def workflow_key(tenant: str, workflow: str) -> str:
+    """The key of a workflow in the `workflows` bucket."""
+    return f"{tenant}.{workflow}"
