@@ -13,6 +13,10 @@ import msgspec
 
 from penstock.subjects.codec import Codec
 
+WORKFLOWS, PLANS, ROUTES = "workflows", "plans", "routes"
+
+from penstock.subjects.codec import Codec
+
 
 class Version(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A saved version: its number (from 1), the hash of its document, when it was saved."""
@@ -71,3 +75,17 @@ workflow_record: Codec[WorkflowRecord] = Codec(WorkflowRecord)
 def workflow_key(tenant: str, workflow: str) -> str:
     """The key of a workflow in the `workflows` bucket."""
     return f"{tenant}.{workflow}"
+
+
+records: Codec[WorkflowRecord] = Codec(WorkflowRecord)
+"""How a record stands in the bucket `workflows`."""
+
+
+def record_key(tenant: str, workflow: str) -> str:
+    """Where the record of a workflow stands in the bucket `workflows`."""
+    return f"{tenant}.{workflow}"
+
+
+def active_version(record: WorkflowRecord) -> Version | None:
+    """The version that triggers run, `None` while inactive."""
+    return next((v for v in record.versions if v.hash == record.active_hash), None)

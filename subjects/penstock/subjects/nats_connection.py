@@ -1,0 +1,350 @@
+"""A connection to NATS: nats-py's connection, with the two slow paths replaced.
+
+Kept from nats-py: dialling, TLS, authentication, server discovery, pings, endless reconnects.
+Replaced, because its cost per message is what limits us (measured: 27 to 463 µs of CPU per
+workflow depending on the layout, 40 % of it here):
+
+- its parser, which runs up to seven regular expressions and an `await` per message. `_Parser`
+  splits the control line and calls a plain function; other verbs fall to nats-py's own.
+- its publish path (a coroutine, a queue and a future per message). Here everything written in
+  one tick of the event loop leaves in one write.
+- its subscriptions, which have a task and a queue each. Ours are functions by sid, and are sent
+  again here after a reconnect, before anybody hears of the reconnect.
+
+What we touch of nats-py is private to it, so its version is pinned in pyproject.toml and checked
+at import: a new version is a decision, made by running the contract suite.
+
+Two of nats-py's habits are overruled: an error from the server, whatever it is, leads to a
+reconnect, never to a closed client; and an exception in a callback does not end the read loop.
+"""
+
+import asyncio
+import itertools
+import logging
+import secrets
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.protocol.parser import Parser
+
+from penstock.subjects.errors import BusError, PenstockError
+
+Deliver = Callable[[bytes, bytes, bytes, bytes], None]
+"""Called with subject, reply, header block (empty without one) and payload."""
+
+OnReply = Callable[[bytes, bytes | Exception], None]
+"""Called once with header block and payload, or with an error."""
+
+PENDING_BYTES_MAX = 64 * 1024 * 1024
+"""Unsent bytes beyond which the broker counts as stalled: better refuse than grow."""
+
+_NATS_PY = "2.16."
+_PING_INTERVAL_S = 2
+_OUTSTANDING_PINGS_MAX = 2
+_RECONNECT_WAIT_S: Any = 0.1  # nats-py declares whole seconds but sleeps any
+_TICK_S = 2.5
+_MSG, _HMSG = 77, 72
+_SID_FIRST = 1_000_000
+
+log = logging.getLogger("penstock.bus")
+
+if not version("nats-py").startswith(_NATS_PY):
+    raise PenstockError(
+        f"nats-py {version('nats-py')} is installed, this was proven with {_NATS_PY}x",
+        remedy=f"install nats-py {_NATS_PY}*, or run tests/contract and raise the pin",
+    )
+
+
+class _Parser(Parser):
+    """Reads MSG and HMSG itself and calls `routes[sid]`; leaves the rest to nats-py."""
+
+    def __init__(self, client: "_Client") -> None:
+        self.client = client
+        self.generation = 0
+        self.needed_bytes = 0
+        super().__init__(client)
+
+    def reset(self) -> None:
+        super().reset()
+        self.generation += 1
+        self.needed_bytes = 0
+
+    async def parse(self, data: bytes = b"") -> None:
+        if self.buf:
+            self.buf += data
+            if len(self.buf) < self.needed_bytes:
+                return
+            data = bytes(self.buf)
+            self.buf.clear()
+        generation = self.generation
+        position = 0
+        while True:
+            position, line_end = self._messages(data, position)
+            if line_end < 0:
+                break
+            await super().parse(data[position:line_end])
+            if generation != self.generation:
+                # The connection was given up meanwhile: the rest belongs to nobody.
+                return
+            position = line_end
+        self.buf += data[position:]
+        self.client.after_read()
+
+    def _messages(self, data: bytes, position: int) -> tuple[int, int]:
+        """Deliver complete messages from `position`.
+
+        Returns where it stopped, and the end of the line of another verb found there (-1: the
+        data ended).
+        """
+        routes = self.client.routes
+        find = data.find
+        size = len(data)
+        self.needed_bytes = 0
+        while position < size:
+            line_end = find(b"\r\n", position)
+            if line_end < 0:
+                return position, -1
+            verb = data[position]
+            if verb == _MSG:
+                words = data[position + 4 : line_end].split(b" ")
+                payload_at = line_end + 2
+                end = payload_at + int(words[-1])
+                has_reply = len(words) == 4
+            elif verb == _HMSG:
+                words = data[position + 5 : line_end].split(b" ")
+                payload_at = line_end + 2 + int(words[-2])
+                end = line_end + 2 + int(words[-1])
+                has_reply = len(words) == 5
+            else:
+                return position, line_end + 2
+            if end + 2 > size:
+                self.needed_bytes = end + 2 - position
+                return position, -1
+            route = routes.get(words[1])
+            if route is not None:
+                try:
+                    route(
+                        words[0],
+                        words[2] if has_reply else b"",
+                        data[line_end + 2 : payload_at],
+                        data[payload_at:end],
+                    )
+                except Exception:
+                    log.exception("a receiver of %s failed", words[0].decode(errors="replace"))
+            position = end + 2
+        return position, -1
+
+
+class _Client(Client):
+    """nats-py's client with our parser, and without its habit of closing itself on errors."""
+
+    def __init__(self, after_read: Callable[[], None]) -> None:
+        super().__init__()
+        self.routes: dict[bytes, Deliver] = {}
+        self.after_read = after_read
+        self._ps = _Parser(self)
+
+    async def _process_err(self, err_msg: str) -> None:
+        if "permissions violation" in err_msg:
+            await self._error_cb(NatsError(err_msg))
+        else:
+            log.warning("the broker says %s: connecting again", err_msg)
+            await self._process_op_err(NatsError(err_msg))
+
+
+class Connection:
+    """Subscriptions, writes and requests over one connection that renews itself."""
+
+    def __init__(self, role: str) -> None:
+        self.inbox = f"_INBOX.{role}.{secrets.token_hex(8)}".encode()
+        self.batch_hooks: list[Callable[[], None]] = []
+        self.connection_hooks: list[Callable[[bool], None]] = []
+        self.tick_hooks: set[Callable[[], None]] = set()
+        self.is_live = False
+        self._loop = asyncio.get_running_loop()
+        self._client = _Client(self._after_read)
+        self._numbers = itertools.count(_SID_FIRST)
+        self._subscriptions: dict[bytes, tuple[bytes, bytes]] = {}
+        self._unsent: list[bytes] = []
+        self._asked: dict[bytes, tuple[asyncio.TimerHandle, OnReply]] = {}
+        self._ticker: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        role: str,
+        credentials: tuple[str, str],
+        name: str,
+    ) -> "Connection":
+        """Connect, trying for as long as the caller waits."""
+        connection = cls(role)
+        options: dict[str, Any] = {}
+        if credentials[0]:
+            options |= {"user": credentials[0], "password": credentials[1]}
+        await connection._client.connect(
+            url,
+            name=name,
+            ping_interval=_PING_INTERVAL_S,
+            max_outstanding_pings=_OUTSTANDING_PINGS_MAX,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_RECONNECT_WAIT_S,
+            error_cb=connection._on_error,
+            disconnected_cb=connection._on_loss,
+            reconnected_cb=connection._on_reconnect,
+            inbox_prefix=connection.inbox,
+            **options,
+        )
+        connection.is_live = True
+        connection.subscribe(connection.inbox + b".r.*", connection._on_reply)
+        connection._tick()
+        return connection
+
+    @property
+    def is_connected(self) -> bool:
+        return self.is_live and self._client.is_connected
+
+    @property
+    def payload_bytes_max(self) -> int:
+        return self._client.max_payload
+
+    def write(self, data: bytes) -> None:
+        """Send protocol bytes at the end of this tick. Dropped while disconnected."""
+        if not self.is_live:
+            return
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(data)
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether the broker does not read what we send."""
+        return self._unsent_bytes() > PENDING_BYTES_MAX
+
+    def publish(self, subject: bytes, payload: bytes, reply: bytes = b"") -> None:
+        """Write one message."""
+        self.write(b"PUB %b %b %d\r\n%b\r\n" % (subject, reply, len(payload), payload))
+
+    def subscribe(self, subject: bytes, deliver: Deliver, queue: bytes = b"") -> bytes:
+        """Route `subject` to `deliver` until `unsubscribe`; the result is the sid."""
+        sid = b"%d" % next(self._numbers)
+        self._client.routes[sid] = deliver
+        self._subscriptions[sid] = (subject, queue)
+        self.write(b"SUB %b %b %b\r\n" % (subject, queue, sid))
+        return sid
+
+    def unsubscribe(self, sid: bytes) -> None:
+        self._client.routes.pop(sid, None)
+        if self._subscriptions.pop(sid, None) is not None:
+            self.write(b"UNSUB %b\r\n" % sid)
+
+    def ask(
+        self, subject: bytes, payload: bytes, on_reply: OnReply, *, timeout_s: float = 2.0
+    ) -> None:
+        """Send a request; `on_reply` is called exactly once, with `BusError` after `timeout_s`."""
+        token = b"%d" % next(self._numbers)
+        timer = self._loop.call_later(timeout_s, self._expire, token, subject)
+        self._asked[token] = (timer, on_reply)
+        self.publish(subject, payload, b"%b.r.%b" % (self.inbox, token))
+
+    async def request(
+        self, subject: str, payload: bytes, timeout_s: float = 2.0
+    ) -> tuple[bytes, bytes]:
+        """`ask`, awaited: header block and payload of the answer."""
+        if not self.is_live:
+            raise BusError("the broker is not reachable")
+        future: asyncio.Future[tuple[bytes, bytes]] = self._loop.create_future()
+
+        def on_reply(header: bytes, answer: bytes | Exception) -> None:
+            if future.done():
+                return
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result((header, answer))
+
+        self.ask(subject.encode(), payload, on_reply, timeout_s=timeout_s)
+        return await future
+
+    async def close(self) -> None:
+        self._flush()
+        self.is_live = False
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._fail_asked("the bus was closed")
+        await self._client.close()
+
+    def _on_reply(self, subject: bytes, _reply: bytes, header: bytes, payload: bytes) -> None:
+        asked = self._asked.pop(subject[len(self.inbox) + 3 :], None)
+        if asked is not None:
+            asked[0].cancel()
+            asked[1](header, payload)
+
+    def _expire(self, token: bytes, subject: bytes) -> None:
+        _, on_reply = self._asked.pop(token)
+        on_reply(b"", BusError(f"no answer on {subject.decode()} in time"))
+
+    def _fail_asked(self, why: str) -> None:
+        asked, self._asked = self._asked, {}
+        for timer, on_reply in asked.values():
+            timer.cancel()
+            on_reply(b"", BusError(why))
+
+    def _unsent_bytes(self) -> int:
+        writer = getattr(self._client._transport, "_io_writer", None)
+        return writer.transport.get_write_buffer_size() if writer is not None else 0
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if unsent and self.is_connected and self._client._transport is not None:
+            self._client._transport.write(b"".join(unsent))
+
+    def _after_read(self) -> None:
+        for hook in self.batch_hooks:
+            try:
+                hook()
+            except Exception:
+                log.exception("a batch hook failed")
+
+    def _tick(self) -> None:
+        self._ticker = self._loop.call_later(_TICK_S, self._tick)
+        for hook in tuple(self.tick_hooks):
+            hook()
+
+    async def _on_loss(self) -> None:
+        self.is_live = False
+        self._unsent.clear()
+        self._fail_asked("the connection to the broker was lost")
+        self._tell(False)
+
+    async def _on_reconnect(self) -> None:
+        lines = [
+            b"SUB %b %b %b\r\n" % (subject, queue, sid)
+            for sid, (subject, queue) in self._subscriptions.items()
+        ]
+        self.is_live = True
+        self.write(b"".join(lines))
+        self._tell(True)
+
+    def _tell(self, is_live: bool) -> None:
+        for hook in tuple(self.connection_hooks):
+            try:
+                hook(is_live)
+            except Exception:
+                log.exception("a connection hook failed")
+
+    async def _on_error(self, error: Exception) -> None:
+        log.warning("nats: %s", error)
+
+
+def header_fields(header: bytes) -> dict[bytes, bytes]:
+    """The fields of a header block."""
+    fields = {}
+    for line in header.split(b"\r\n")[1:]:
+        key, _, value = line.partition(b":")
+        fields[key] = value.strip()
+    return fields
