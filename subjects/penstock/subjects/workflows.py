@@ -15,8 +15,6 @@ from penstock.subjects.codec import Codec
 
 WORKFLOWS, PLANS, ROUTES = "workflows", "plans", "routes"
 
-from penstock.subjects.codec import Codec
-
 
 class Version(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A saved version: its number (from 1), the hash of its document, when it was saved."""
@@ -75,10 +73,6 @@ workflow_record: Codec[WorkflowRecord] = Codec(WorkflowRecord)
 def workflow_key(tenant: str, workflow: str) -> str:
     """The key of a workflow in the `workflows` bucket."""
     return f"{tenant}.{workflow}"
-
-
-records: Codec[WorkflowRecord] = Codec(WorkflowRecord)
-"""How a record stands in the bucket `workflows`."""
 
 
 def record_key(tenant: str, workflow: str) -> str:
