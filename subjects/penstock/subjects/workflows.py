@@ -75,11 +75,6 @@ def workflow_key(tenant: str, workflow: str) -> str:
     return f"{tenant}.{workflow}"
 
 
-def record_key(tenant: str, workflow: str) -> str:
-    """Where the record of a workflow stands in the bucket `workflows`."""
-    return f"{tenant}.{workflow}"
-
-
 def active_version(record: WorkflowRecord) -> Version | None:
     """The version that triggers run, `None` while inactive."""
     return next((v for v in record.versions if v.hash == record.active_hash), None)
