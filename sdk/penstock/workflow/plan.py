@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Tier = Literal["inline", "trusted", "process", "wasm", "microvm"]
 
+Order = Literal["v0", "v1"]
+
 Resolver = Callable[["Scope", int], Any]
 """A compiled parameter: (scope, item index) to its value. Raises `ExpressionError`."""
 
@@ -30,6 +32,14 @@ class OnError(Enum):
 class Edge(NamedTuple):
     """A connection's far end."""
 
+    node: int
+    input: int
+
+
+class Target(NamedTuple):
+    """Where output `output` of a node leads: input `input` of node `node`."""
+
+    output: int
     node: int
     input: int
 
@@ -105,7 +115,13 @@ class PlanNode:
 @dataclass(slots=True, eq=False)
 class Plan:
     """A workflow ready to run. `children[n][o]` are the edges of output `o` of node `n`;
-    `parents[n][i]` the nodes wired to its input `i` (as edges whose `input` is the output)."""
+    `parents[n][i]` the nodes wired to its input `i` (as edges whose `input` is the output).
+
+    `targets[n]` are the children of node `n` in the order in which the engine enqueues them.
+    `visible[n]` are the nodes whose earlier runs a step of node `n` may look at (`None`: all);
+    `kept` is the union, what an execution must remember. `ancestors[n]` are the nodes from which
+    a path leads to `n`, without `n` itself. `start` is the document's start node, -1 without one.
+    """
 
     hash: str
     name: str
@@ -114,8 +130,13 @@ class Plan:
     by_name: dict[str, int]
     children: list[list[list[Edge]]]
     parents: list[list[list[Edge]]]
-    order: Literal["v0", "v1"]
+    order: Order
     timezone: str
     timeout_ms: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     unknown_types: tuple[str, ...] = ()
+    targets: list[list[Target]] = field(default_factory=list)
+    visible: list[frozenset[int] | None] = field(default_factory=list)
+    kept: frozenset[int] | None = None
+    ancestors: list[frozenset[int]] = field(default_factory=list)
+    start: int = -1

@@ -10,22 +10,25 @@ from typing import Any
 import msgspec
 
 from penstock.subjects.errors import ErrorInfo
-from penstock.subjects.messages import Item, Outputs, RunRequest
+from penstock.subjects.messages import Call, Item, Outputs, ReplyTo, RunRequest
 
 
 class Started(msgspec.Struct, array_like=True, tag="s", gc=False):
     """The execution began. `request` is None when it stands in the partition's input stream at
-    or before the record's `input_seq`, which is the rule; schedules and calls carry their own."""
+    or before the record's `input_seq`, which is the rule; schedules and calls carry their own.
+    `is_answered`: the webhook request was answered at once and does not wait for results."""
 
     at_ms: int
     request: RunRequest | None = None
+    is_answered: bool = False
 
 
 class Ran(msgspec.Struct, array_like=True, tag="r", gc=False):
     """The node at the front of the stack ran. `outputs` None: no run is recorded.
 
-    `same` says that output `same` holds exactly the items of input 0 and all others are empty,
-    so that data which only passes through is written once.
+    `same` says that output `same` holds exactly the items of input 0 (it stands empty here), so
+    that data which only passes through is written once. `is_answered`: this run answered the
+    webhook request that waited.
     """
 
     node: int
@@ -38,6 +41,7 @@ class Ran(msgspec.Struct, array_like=True, tag="r", gc=False):
     context: dict[str, Any] | None = None
     custom: dict[str, Any] | None = None
     attempt: int = 1
+    is_answered: bool = False
 
 
 class Tried(msgspec.Struct, array_like=True, tag="t", gc=False):
@@ -55,22 +59,29 @@ class Waited(msgspec.Struct, array_like=True, tag="w", gc=False):
     until_ms: int
     at_ms: int
     webhook: dict[str, Any] | None = None
+    is_answered: bool = False
 
 
 class Woken(msgspec.Struct, array_like=True, tag="k", gc=False):
-    """The wait ended; `items` replace the input when a call ended it."""
+    """The wait ended; `items` replace the input when a call ended it, and `reply` is the request
+    of that call when it waits for an answer."""
 
     at_ms: int
     items: list[Item] | None = None
+    reply: ReplyTo | None = None
 
 
 class Called(msgspec.Struct, array_like=True, tag="c", gc=False):
-    """The node at the front started child executions and waits for those in `children`."""
+    """The node at the front calls `children`, one after another, each with its batch of `call`.
+
+    Without `call` the children were only started: nobody waits for them.
+    """
 
     node: int
     children: list[str]
     at_ms: int
     paired: bool = False
+    call: Call | None = None
 
 
 class Returned(msgspec.Struct, array_like=True, tag="b", gc=False):

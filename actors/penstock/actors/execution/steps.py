@@ -1,0 +1,81 @@
+"""From an execution's state to what a node sees: a Scope here, a Step for a sandbox host.
+
+Both hold the same: the front entry's inputs and the earlier runs that the node may look at.
+"""
+
+from penstock.actors.execution.effects import Dispatch
+from penstock.actors.execution.state import Entry, State
+from penstock.subjects.messages import RunView, Step
+from penstock.workflow.plan import PlanNode
+from penstock.workflow.scope import Scope
+
+INLINE_ITEMS_MAX = 2_000
+STEP_TIMEOUT_MS = 300_000
+
+
+def is_inline(node: PlanNode, entry: Entry) -> bool:
+    """Whether the node runs in the partition's loop: pure, compiled, few items."""
+    if node.tier != "inline":
+        return False
+    return sum(len(items) for items in entry.inputs if items) <= INLINE_ITEMS_MAX
+
+
+def scope_of(state: State, entry: Entry, now_ms: int) -> Scope:
+    """The scope of the front entry. It shares the state's data, which nobody may change."""
+    node = state.plan.nodes[entry.node]
+    return Scope(
+        state.plan,
+        node,
+        entry.inputs,
+        entry.sources,
+        state.runs,
+        state.counts[entry.node],
+        now_ms,
+        state.info,
+        state.contexts,
+        {},
+        state.salt + state.seq,
+    )
+
+
+def dispatch(state: State, now_ms: int) -> Dispatch:
+    """Send the front entry to a host, and remember that this process did."""
+    state.sent_seq = (state.seq, state.attempt)
+    entry = state.stack[0]
+    node = state.plan.nodes[entry.node]
+    tier = node.tier if node.tier != "inline" else "trusted"
+    return Dispatch(tier, _step(state, entry, now_ms))
+
+
+def _step(state: State, entry: Entry, now_ms: int) -> Step:
+    request = state.request
+    node = state.plan.nodes[entry.node]
+    return Step(
+        execution=request.execution,
+        tenant=request.tenant,
+        workflow=request.workflow,
+        plan=state.plan.hash,
+        mode=request.mode,
+        node=entry.node,
+        run=state.counts[entry.node],
+        seq=state.seq,
+        attempt=state.attempt,
+        inputs=entry.inputs,
+        sources=entry.sources,
+        runs=_runs(state, entry.node),
+        contexts=state.contexts,
+        now_ms=now_ms,
+        timeout_ms=node.timeout_ms or STEP_TIMEOUT_MS,
+        partition=0,
+        resume_url=state.info.resume_url,
+        custom=state.info.custom or None,
+    )
+
+
+def _runs(state: State, node: int) -> dict[int, list[RunView]]:
+    visible = state.plan.visible[node]
+    return {
+        index: [RunView(run.outputs, run.sources) for run in runs]
+        for index, runs in state.runs.items()
+        if visible is None or index in visible
+    }

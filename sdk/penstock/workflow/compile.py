@@ -1,0 +1,231 @@
+"""Documents into Plans: everything that can be decided before a workflow runs, decided once.
+
+A document that has problems still compiles as far as it can be read, because plans are made of
+documents that were accepted long ago, by older rules. Problems of a node (an unknown type, an
+expression that does not parse) show when that node runs.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+from penstock.workflow.document import Document, DocumentNode, Problem, content_hash
+from penstock.workflow.expressions import Compiled, compile_value
+from penstock.workflow.graph import ancestors_of, edges_of, targets_of, union, visible_runs
+from penstock.workflow.plan import (
+    NodeType,
+    NodeTypes,
+    OnError,
+    Order,
+    Plan,
+    PlanNode,
+    RetryPolicy,
+    Tier,
+)
+from penstock.workflow.validate import check
+
+DEFAULT_TIMEZONE = "America/New_York"
+TRIES_MIN, TRIES_MAX = 2, 5
+RETRY_WAIT_MS_MAX = 5_000
+
+START_TYPES = (
+    "n8n-nodes-base.manualTrigger",
+    "n8n-nodes-base.executeWorkflowTrigger",
+    "n8n-nodes-base.errorTrigger",
+    "n8n-nodes-base.evaluationTrigger",
+    "n8n-nodes-base.formTrigger",
+    "n8n-nodes-base.start",
+)
+CALLED_FROM_OUTSIDE = ("n8n-nodes-base.webhook", "n8n-nodes-base.formTrigger", *START_TYPES[1:4])
+
+
+class PlanCache:
+    """Compiled plans by content hash, the least recently used forgotten first."""
+
+    def __init__(self, types: NodeTypes, plans_max: int = 512) -> None:
+        self._types = types
+        self._plans_max = plans_max
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
+
+    def get(self, key: str) -> Plan | None:
+        """The plan with this hash, if it was compiled here lately."""
+        plan = self._plans.get(key)
+        if plan is not None:
+            self._plans.move_to_end(key)
+        return plan
+
+    def add(self, document: dict[str, Any], key: str = "") -> Plan:
+        """Compile `document`, unless its plan is here, and remember it."""
+        key = key or content_hash(document)
+        plan = self.get(key)
+        if plan is None:
+            plan = compile_document(document, self._types, key=key)
+            self._plans[key] = plan
+            while len(self._plans) > self._plans_max:
+                self._plans.popitem(last=False)
+        return plan
+
+
+def compile_document(
+    document: dict[str, Any],
+    types: NodeTypes,
+    *,
+    key: str = "",
+    timezone: str = DEFAULT_TIMEZONE,
+) -> Plan:
+    """The plan of a document. `key` is its content hash when the caller knows it already;
+    `timezone` is the instance's, for documents that set none."""
+    read, _ = check(document)
+    children, parents = edges_of(read)
+    names = {node.name: index for index, node in enumerate(read.nodes)}
+    nodes = [_node(index, node, types, names) for index, node in enumerate(read.nodes)]
+    for node in nodes:
+        node.inputs = max(1, len(parents[node.index]))
+        node.pinned = read.pinned.get(node.name)
+    order: Order = "v1" if read.settings.get("executionOrder") == "v1" else "v0"
+    ancestors = ancestors_of(parents)
+    visible = visible_runs(nodes, ancestors)
+    return Plan(
+        hash=key or content_hash(document),
+        name=read.name,
+        document=document,
+        nodes=nodes,
+        by_name=names,
+        children=children,
+        parents=parents,
+        order=order,
+        timezone=_timezone(read, timezone),
+        timeout_ms=_timeout_ms(read),
+        settings=read.settings,
+        unknown_types=_unknown_types(nodes, read),
+        targets=targets_of(nodes, children, order),
+        visible=visible,
+        # v0 looks at what nodes put out to force the parents of a waiting node to run.
+        kept=union(visible) if order == "v1" else None,
+        ancestors=ancestors,
+        start=start_node(nodes),
+    )
+
+
+def expression_problems(document: Document, types: NodeTypes) -> list[Problem]:
+    """Expressions of a document that do not parse, each with its path. Nothing is evaluated."""
+    problems = []
+    for index, node in enumerate(document.nodes):
+        kind = types.get(node.type, node.version)
+        if kind is None:  # its parameters may be anything
+            continue
+        for name, value in _parameters(node, kind).items():
+            problems += [
+                Problem(
+                    f"nodes[{index}].parameters.{name}",
+                    f"in node {node.name!r}: {problem}",
+                    "correct the expression",
+                )
+                for problem in compile_value(value).problems
+            ]
+    return problems
+
+
+def _parameters(node: DocumentNode, kind: NodeType | None) -> dict[str, Any]:
+    raw = kind.raw_parameters(node.version) if kind else frozenset()
+    return {name: value for name, value in node.parameters.items() if name not in raw}
+
+
+def _node(index: int, node: DocumentNode, types: NodeTypes, names: dict[str, int]) -> PlanNode:
+    kind = types.get(node.type, node.version)
+    compiled = {name: compile_value(value) for name, value in _parameters(node, kind).items()}
+    resolvers = {name: value.resolver for name, value in compiled.items()}
+    for name in node.parameters.keys() - compiled.keys():
+        resolvers[name] = _constant(node.parameters[name])
+    needs_engine = any(value.needs_engine for value in compiled.values())
+    tier: Tier = kind.tier if kind else "inline"
+    return PlanNode(
+        index=index,
+        id=node.id,
+        name=node.name,
+        type=node.type,
+        version=node.version,
+        position=node.position,
+        parameters=node.parameters,
+        compiled=resolvers,
+        tier="process" if needs_engine and tier == "inline" else tier,
+        kind=kind,
+        needs_engine=needs_engine,
+        reads=_reads(compiled, names) if tier in ("inline", "trusted") else None,
+        reads_lineage=any(value.reads_lineage for value in compiled.values()),
+        disabled=node.disabled,
+        on_error=OnError(node.on_error),
+        retry=_retry(node),
+        execute_once=node.execute_once,
+        always_output=node.always_output,
+        outputs=kind.outputs(node.parameters, node.version) if kind else 1,
+        required=kind.required(node.parameters, node.version) if kind else 1,
+        webhook_id=node.webhook_id,
+        credentials=node.credentials,
+    )
+
+
+def _constant(value: Any) -> Any:
+    return lambda _scope, _item: value
+
+
+def _reads(compiled: dict[str, Compiled], names: dict[str, int]) -> frozenset[int] | None:
+    """The nodes that a node's expressions refer to; `None` when that shows only at run time."""
+    read: set[int] = set()
+    for value in compiled.values():
+        if value.reads is None:
+            return None
+        read |= {names[name] for name in value.reads if name in names}
+    return frozenset(read)
+
+
+def _retry(node: DocumentNode) -> RetryPolicy | None:
+    if not node.retry_on_fail:
+        return None
+    tries = min(max(int(node.tries_max or 3), TRIES_MIN), TRIES_MAX)
+    wait_ms = min(max(int(node.wait_between_tries_ms or 1_000), 0), RETRY_WAIT_MS_MAX)
+    return RetryPolicy(tries, wait_ms)
+
+
+def _timezone(document: Document, default: str) -> str:
+    zone = document.settings.get("timezone")
+    return zone if isinstance(zone, str) and zone not in ("", "DEFAULT") else default
+
+
+def _timeout_ms(document: Document) -> int:
+    seconds = document.settings.get("executionTimeout")
+    return int(seconds * 1_000) if isinstance(seconds, int | float) and seconds > 0 else 0
+
+
+def _unknown_types(nodes: list[PlanNode], document: Document) -> tuple[str, ...]:
+    """Types that nobody here serves and that would have to run."""
+    return tuple(
+        sorted(
+            {
+                node.type if node.version == 1 else f"{node.type} v{node.version}"
+                for node in nodes
+                if node.kind is None and not node.disabled and not _is_note(node.type)
+            }
+        )
+    )
+
+
+def _is_note(type_name: str) -> bool:
+    return type_name.endswith(".stickyNote")
+
+
+def start_node(nodes: list[PlanNode]) -> int:
+    """Where a run begins that names no start: n8n's rule (the only node; the first trigger that
+    fires by itself; then by type), -1 when there is nowhere to begin."""
+    enabled = [node for node in nodes if not node.disabled and not _is_note(node.type)]
+    if len(enabled) == 1:
+        return enabled[0].index
+    for node in enabled:
+        if node.type == START_TYPES[0] or (
+            node.kind is not None and node.kind.is_trigger and node.type not in CALLED_FROM_OUTSIDE
+        ):
+            return node.index
+    for type_name in START_TYPES:
+        for node in enabled:
+            if node.type == type_name:
+                return node.index
+    return next((node.index for node in enabled if node.kind and node.kind.is_trigger), -1)
