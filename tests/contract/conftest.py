@@ -77,6 +77,8 @@ class NatsWorld(World):
     async def restore(self, bus: AdminBus) -> None:
         await asyncio.to_thread(self.server.start)
         await until(lambda: bus.is_connected)
+        # Streams in memory are gone, and whoever may declare them does so again.
+        await ensure(bus, "local", BUDGET)
 
 
 async def until(holds: Callable[[], object]) -> None:

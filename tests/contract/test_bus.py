@@ -402,6 +402,23 @@ async def test_follow_goes_on_after_an_outage_without_gap_or_repetition(world: W
         assert payloads(followed) == [b"%d" % n for n in range(150)]
 
 
+async def test_follow_reads_a_stream_in_memory_from_its_new_beginning(world: World) -> None:
+    async with world.bus() as bus:
+        done = names.done("local", 0)
+        followed: list[Message] = []
+        bus.follow("DONE", done, 1, followed.append)
+        for n in range(20):
+            await append_surely(bus, done, b"before", f"b-{n}")
+        await until(lambda: len(followed) == 20)
+
+        await world.lose(bus)
+        await world.restore(bus)
+        await append_surely(bus, done, b"after", "after")
+
+        await until(lambda: len(followed) > 20)
+        assert payloads(followed[20:]) == [b"after"]
+
+
 async def test_an_outage_amid_a_stream_of_appends_loses_and_doubles_nothing(
     world: World,
 ) -> None:

@@ -209,6 +209,7 @@ class Follow(Pull):
     ) -> None:
         super().__init__(connection, stream, subject)
         self._next = max(start, 1)
+        self._stream_created = ""
         self._number = 0
         self._on_message = on_message
 
@@ -222,6 +223,17 @@ class Follow(Pull):
         super().close()
 
     def _create(self) -> None:
+        self._api(f"STREAM.INFO.{self.stream}", None, self._found)
+
+    def _found(self, reply: dict[str, Any] | Exception) -> None:
+        if isinstance(reply, Exception) or "error" in reply:
+            self._begin_later()
+            return
+        if self._stream_created not in ("", reply["created"]):
+            # A broker that restarted has lost its streams in memory; the one of that name now
+            # counts from 1, and waiting for our next sequence would skip all before it.
+            self._next = 1
+        self._stream_created = reply["created"]
         self.consumer = "f" + secrets.token_hex(8)
         self._number = 0
         config = {
