@@ -1,0 +1,81 @@
+"""The executor: one step in, one result out, on whichever tier the step's node belongs to.
+
+`penstock.sandbox_host` programs drive it from the bus; `penstock run` and `penstock test` drive it
+in process. It decides nothing about retries or flow; it makes sure that whatever happens to a step,
+a result comes out.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from penstock.sandbox_host.pool import ProcessPool
+from penstock.sandbox_host.scopes import scope_of
+from penstock.sdk.runner import run_node_async
+from penstock.subjects.errors import ErrorInfo
+from penstock.subjects.messages import Outcome, Step, StepResult
+from penstock.workflow.plan import Plan
+
+Plans = Callable[[str], Awaitable[Plan]]
+"""The plan with this content hash."""
+
+_DOCUMENTS_MAX = 512
+_encode = msgspec.json.Encoder().encode
+
+
+class Executor:
+    """See the module's text. `services` is lent to `trusted` nodes (`call.services`)."""
+
+    def __init__(
+        self,
+        plans: Plans,
+        pool: ProcessPool,
+        *,
+        host_id: str = "local",
+        services: object = None,
+    ) -> None:
+        self._plans = plans
+        self._pool = pool
+        self._host_id = host_id
+        self._services = services
+        self._documents: dict[str, bytes] = {}
+
+    async def run(self, step: Step) -> StepResult:
+        """The result of `step`; an exception of ours becomes an outcome too."""
+        started_ms = time.time_ns() // 1_000_000
+        started = time.perf_counter_ns()
+        try:
+            outcome = await self._outcome(step)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            outcome = Outcome(outputs=None, error=ErrorInfo(message=text, name="internal"))
+        return StepResult(
+            execution=step.execution,
+            seq=step.seq,
+            attempt=step.attempt,
+            outcome=outcome,
+            host=self._host_id,
+            started_ms=started_ms,
+            took_us=(time.perf_counter_ns() - started) // 1000,
+        )
+
+    async def run_all(self, steps: list[Step]) -> list[StepResult]:
+        """The results of a batch, in its order; its steps run side by side."""
+        return list(await asyncio.gather(*map(self.run, steps)))
+
+    async def _outcome(self, step: Step) -> Outcome:
+        plan = await self._plans(step.plan)
+        node = plan.nodes[step.node]
+        if node.tier == "process" or node.needs_engine:
+            return await self._pool.run(step, self._document(plan))
+        return await run_node_async(scope_of(plan, step), self._services)
+
+    def _document(self, plan: Plan) -> bytes:
+        body = self._documents.get(plan.hash)
+        if body is None:
+            if len(self._documents) >= _DOCUMENTS_MAX:
+                self._documents.clear()
+            body = self._documents[plan.hash] = _encode(plan.document)
+        return body

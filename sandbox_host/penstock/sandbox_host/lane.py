@@ -1,0 +1,219 @@
+"""The host's end of one worker: a lane on which steps of one workflow version go one by one.
+
+A result belongs to the step at the head of the lane: what a worker says about itself is never
+believed. Anything unexpected (a frame too long, a wrong ticket, an answer nobody asked for, an end,
+a time-out) loses the worker: the head fails with the reason, those behind it go elsewhere.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+
+from penstock.sandbox_host.cgroups import Group
+from penstock.sandbox_host.frames import (
+    RESULT_BYTES_MAX,
+    Done,
+    FrameBuffer,
+    FrameError,
+    FromWorker,
+    Lost,
+    Ready,
+    Setup,
+    Work,
+    pack,
+)
+from penstock.subjects.messages import Outcome, Step
+
+ENDED = "its process ended"
+_READY_TIMEOUT_S = 10.0
+_OVERHEAD_BYTES = 1 << 16
+_RECEIVE_BYTES = 1 << 18
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(FromWorker).decode
+
+Key = tuple[str, str]
+"""Tenant and content hash of the workflow version: what may share a worker."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A step that waits for its outcome. `losses` counts workers that died under it."""
+
+    step: Step
+    document: bytes
+    done: "asyncio.Future[Outcome]"
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """See the module's text. `owner` is told of changes; `key` is set with the first job."""
+
+    slot: int
+    channel: socket.socket
+    owner: "LaneOwner"
+    layers: list[str] | None = None
+    key: Key | None = None
+    pidfd: int = -1
+    group: Group | None = None
+    jobs: deque[Job] = field(default_factory=deque)
+    idle_since_s: float = 0.0
+    reason: str = ""
+    """Why the worker was lost; empty while it is well."""
+    blamed: Job | None = None
+    """The job that waits to hear how the worker ended."""
+    _incoming: FrameBuffer = field(
+        default_factory=lambda: FrameBuffer(RESULT_BYTES_MAX + _OVERHEAD_BYTES)
+    )
+    _outgoing: bytearray = field(default_factory=bytearray)
+    _timer: asyncio.TimerHandle | None = None
+    _ticket: int = 0
+    """Of the head; each further job has the next number."""
+
+    def open(self) -> None:
+        """Begin to listen; the worker must be ready within a set time."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.channel, self._readable)
+        self._timer = loop.call_later(_READY_TIMEOUT_S, self.lose, "not ready in time")
+
+    @property
+    def is_ready(self) -> bool:
+        return self.layers is not None and self.pidfd >= 0
+
+    def give(self, job: Job) -> None:
+        """Send a job; the first one binds the lane to its tenant and workflow version."""
+        step = job.step
+        if self.key is None:
+            self.key = (step.tenant, step.plan)
+            self._send(_encode(Setup(step.plan, job.document)))
+        assert self.key == (step.tenant, step.plan)
+        self.jobs.append(job)
+        self._send(_encode(Work(self._ticket + len(self.jobs), step)))
+        if len(self.jobs) == 1:
+            self._watch_head()
+
+    def _watch_head(self) -> None:
+        self._stop_timer()
+        if self.jobs:
+            seconds = self.jobs[0].step.timeout_ms / 1000
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.lose, "timeout")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _send(self, body: bytes) -> None:
+        frame = pack(body)
+        if self._outgoing:
+            self._outgoing += frame
+            return
+        try:
+            sent = self.channel.send(frame)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            asyncio.get_running_loop().call_soon(self.lose, f"channel: {error}")
+            return
+        if sent < len(frame):
+            self._outgoing += frame[sent:]
+            asyncio.get_running_loop().add_writer(self.channel, self._writable)
+
+    def _writable(self) -> None:
+        try:
+            sent = self.channel.send(self._outgoing)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.lose(f"channel: {error}")
+            return
+        del self._outgoing[:sent]
+        if not self._outgoing:
+            asyncio.get_running_loop().remove_writer(self.channel)
+
+    def _readable(self) -> None:
+        try:
+            piece = self.channel.recv(_RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            piece = b""
+        if not piece:
+            self.lose(ENDED)
+            return
+        try:
+            for body in self._incoming.feed(piece):
+                self._handle(_decode(body))
+        except FrameError as error:
+            self.lose(f"output: {error}")
+        except (msgspec.MsgspecError, RecursionError) as error:
+            self.lose(f"protocol: {error}")
+
+    def _handle(self, message: FromWorker) -> None:
+        if self.reason:
+            return
+        if isinstance(message, Done):
+            self._finish(message)
+        elif isinstance(message, Ready) and self.layers is None:
+            self.layers = message.layers
+            self._stop_timer()
+            self.owner.lane_is_ready(self)
+        else:
+            self.lose(message.reason if isinstance(message, Lost) else "protocol: unexpected frame")
+
+    def _finish(self, message: Done) -> None:
+        if not self.jobs or message.ticket != self._ticket + 1:
+            self.lose("protocol: a result nobody asked for")
+            return
+        self._ticket += 1
+        job = self.jobs.popleft()
+        if not job.done.done():
+            job.done.set_result(message.outcome)
+        self._watch_head()
+        self.owner.lane_is_free(self)
+
+    def lose(self, reason: str) -> None:
+        """Kill the worker and stop listening; the owner deals with its jobs."""
+        if self.reason:
+            return
+        self.reason = reason
+        self._stop_timer()
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self.channel)
+        loop.remove_writer(self.channel)
+        self.channel.close()
+        self.kill()
+        self.owner.lane_is_lost(self)
+
+    def kill(self) -> None:
+        """End the worker's process and everything in its namespace."""
+        if self.pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def release(self) -> None:
+        """Give back what the kernel holds for the worker, after its process ended."""
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+        if self.group is not None:
+            self.group.close()
+            self.group = None
+
+
+class LaneOwner:
+    """Who is told of a lane's changes."""
+
+    def lane_is_ready(self, lane: Lane) -> None:
+        """Every layer is in place: the lane takes jobs."""
+
+    def lane_is_free(self, lane: Lane) -> None:
+        """A job ended well."""
+
+    def lane_is_lost(self, lane: Lane) -> None:
+        """The worker is lost; `lane.reason` says why, `lane.jobs` what it leaves."""

@@ -1,0 +1,334 @@
+"""The pool of workers: blank ones kept warm, bound ones reused, all of them bounded.
+
+A worker serves one tenant and one workflow version, then is thrown away. A step goes to the bound
+worker of its version with the shortest lane, or to a blank one, or, when there are as many workers
+as allowed, in the place of the one that was idle longest. Nothing here blocks the event loop.
+
+User code runs only behind the minimum: a process of its own, seccomp, and a file system closed off
+by a namespace or by Landlock. Without it the pool refuses, unless it was told to be weak.
+"""
+
+import asyncio
+import os
+import signal
+from collections import deque
+from dataclasses import dataclass, field
+
+from penstock.sandbox_host.cgroups import Groups
+from penstock.sandbox_host.fork_server import ForkServer
+from penstock.sandbox_host.isolation import Isolation, compile_filter, refusal
+from penstock.sandbox_host.lane import ENDED, Job, Key, Lane, LaneOwner
+from penstock.sandbox_host.settings import MIB, Limits, ZygoteSettings, worker_uid
+from penstock.subjects.errors import ErrorInfo, PenstockError
+from penstock.subjects.messages import Outcome, Step
+
+_GROUP_EXTRA_BYTES = 128 * MIB
+_SWEEP_S = 1.0
+
+_REASONS = {
+    "timeout": "Code execution timed out after {seconds:g} s",
+    "memory": "The code used more memory than a sandbox may",
+}
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class PoolSettings:
+    """`per_version` bounds the workers of one workflow version, `depth` the jobs on one lane."""
+
+    workers_max: int = 16
+    per_version: int = max(2, os.cpu_count() or 2)
+    blank: int = 2
+    depth: int = 64
+    idle_s: float = 60.0
+    timeout_ms: int = 60_000
+    allow_weak: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+class ProcessPool(LaneOwner):
+    """See the module's text."""
+
+    def __init__(self, settings: PoolSettings | None = None) -> None:
+        self._settings = settings or PoolSettings()
+        self._lanes: dict[int, Lane] = {}
+        self._ending: dict[int, Lane] = {}
+        self._bound: dict[Key, list[Lane]] = {}
+        self._blank: deque[Lane] = deque()
+        self._waiting: deque[Job] = deque()
+        self._next_slot = 0
+        self._server: ForkServer | None = None
+        self._groups: Groups | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._failed = ""
+        self.isolation = Isolation()
+
+    async def start(self) -> None:
+        """Start the zygote and the first blank workers; `PenstockError` when it cannot be had."""
+        limits = self._settings.limits
+        program, why = compile_filter()
+        if why:
+            self.isolation.missing["seccomp"] = why
+        self._groups = Groups(
+            memory_bytes=limits.data_bytes + _GROUP_EXTRA_BYTES,
+            processes=limits.threads,
+            cpus=1.0,
+        )
+        self.isolation.groups = self._groups.kind
+        config = ZygoteSettings.of_this_machine(
+            filter_program=program, uid=worker_uid(), limits=limits
+        )
+        self._server = ForkServer(
+            on_spawned=self._spawned, on_exited=self._exited, on_lost=self._server_lost
+        )
+        up = await self._server.start(config)
+        self.isolation.set_zygote(up.layers, up.missing)
+        self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
+        self._refill()
+
+    async def close(self) -> None:
+        """End every worker and the zygote. Jobs that still wait fail."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for lane in list(self._lanes.values()):
+            lane.lose("the sandbox host stops")
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        self._forget_ending()
+        while self._waiting:
+            _fail(self._waiting.popleft(), "the sandbox host stops")
+
+    def _forget_ending(self) -> None:
+        for lane in self._ending.values():
+            if lane.blamed is not None:
+                _fail(lane.blamed, ENDED)
+            lane.release()
+        self._ending.clear()
+
+    async def run(self, step: Step, document: bytes) -> Outcome:
+        """The outcome of `step`. `document` is the workflow's JSON; never raises for user code."""
+        if self._failed:
+            return _refused(self._failed)
+        if not step.timeout_ms:
+            step.timeout_ms = self._settings.timeout_ms
+        job = Job(step, document, asyncio.get_running_loop().create_future())
+        self._place(job)
+        return await job.done
+
+    @property
+    def free(self) -> int:
+        """How many more steps the pool takes without making them wait long."""
+        held = sum(len(lane.jobs) for lane in self._lanes.values()) + len(self._waiting)
+        return max(0, self._settings.workers_max * 4 - held)
+
+    # ---- placing
+
+    def _place(self, job: Job) -> None:
+        lane = self._lane_for((job.step.tenant, job.step.plan))
+        if lane is None:
+            self._waiting.append(job)
+            self._refill()
+            return
+        if lane.key is None:
+            self._bind(lane, (job.step.tenant, job.step.plan))
+        lane.give(job)
+
+    def _lane_for(self, key: Key) -> Lane | None:
+        bound = self._bound.get(key, ())
+        best = min(bound, key=lambda lane: len(lane.jobs), default=None)
+        if best is not None and not best.jobs:
+            return best
+        if len(bound) < self._settings.per_version and self._blank:
+            return self._blank.popleft()
+        if best is not None and len(best.jobs) < self._settings.depth:
+            return best
+        return None
+
+    def _bind(self, lane: Lane, key: Key) -> None:
+        self._bound.setdefault(key, []).append(lane)
+        self._refill()
+
+    def _refill(self) -> None:
+        """Keep blank workers warm; make room by ending the one that was idle longest."""
+        if self._server is None:
+            return
+        starting = sum(1 for lane in self._lanes.values() if lane.key is None)
+        wanted = max(self._settings.blank, min(len(self._waiting), self._settings.workers_max))
+        while starting < wanted:
+            if len(self._lanes) >= self._settings.workers_max and not self._evict():
+                return
+            self._spawn()
+            starting += 1
+
+    def _evict(self) -> bool:
+        idle = [lane for lane in self._lanes.values() if lane.key and not lane.jobs]
+        if not idle or not self._waiting:
+            return False
+        min(idle, key=lambda lane: lane.idle_since_s).lose("made room")
+        return True
+
+    def _spawn(self) -> None:
+        assert self._server is not None
+        self._next_slot += 1
+        lane = Lane(self._next_slot, self._server.spawn(self._next_slot), self)
+        self._lanes[lane.slot] = lane
+        lane.open()
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
+        limit = loop.time() - self._settings.idle_s
+        for lane in list(self._lanes.values()):
+            if lane.key and not lane.jobs and lane.idle_since_s < limit:
+                lane.lose("idle")
+
+    # ---- what lanes and the zygote tell
+
+    def _spawned(self, slot: int, pidfd: int) -> None:
+        lane = self._lanes.get(slot) or self._ending.get(slot)
+        if lane is None:
+            os.close(pidfd)
+            return
+        lane.pidfd = pidfd
+        if lane.reason:
+            lane.kill()
+            return
+        self._attach(lane)
+        self._offer(lane)
+
+    def _attach(self, lane: Lane) -> None:
+        group = self._groups.create() if self._groups else None
+        pid = _pid_of(lane.pidfd)
+        if group is None or pid <= 0:
+            return
+        lane.group = group
+        try:
+            group.attach(pid)
+        except OSError as error:
+            lane.lose(f"cgroup: {error}")
+
+    def lane_is_ready(self, lane: Lane) -> None:
+        self._offer(lane)
+
+    def _offer(self, lane: Lane) -> None:
+        """A worker becomes available once it is ready and, before that, in its cgroup."""
+        if not lane.is_ready or lane.reason:
+            return
+        assert lane.layers is not None
+        self.isolation.set_worker(lane.layers)
+        why = refusal(self.isolation, allow_weak=self._settings.allow_weak)
+        if why:
+            self._refuse_all(why)
+            return
+        self._blank.append(lane)
+        self._drain()
+
+    def _refuse_all(self, why: str) -> None:
+        self._failed = why
+        for lane in list(self._lanes.values()):
+            lane.lose("refused")
+        while self._waiting:
+            job = self._waiting.popleft()
+            if not job.done.done():
+                job.done.set_result(_refused(why))
+
+    def lane_is_free(self, lane: Lane) -> None:
+        lane.idle_since_s = asyncio.get_running_loop().time()
+        if self._waiting:
+            self._drain()
+
+    def _drain(self) -> None:
+        for _ in range(len(self._waiting)):
+            self._place(self._waiting.popleft())
+            if not self._blank:
+                break
+
+    def lane_is_lost(self, lane: Lane) -> None:
+        self._lanes.pop(lane.slot, None)
+        self._ending[lane.slot] = lane
+        if lane in self._blank:
+            self._blank.remove(lane)
+        if lane.key is not None:
+            self._bound[lane.key].remove(lane)
+            if not self._bound[lane.key]:
+                del self._bound[lane.key]
+        self._settle(lane)
+        self._refill()
+
+    def _settle(self, lane: Lane) -> None:
+        """The head of a lost lane bears the blame; the others never ran."""
+        jobs = lane.jobs
+        head = jobs.popleft() if jobs else None
+        for job in reversed(jobs):
+            self._waiting.appendleft(job)
+        jobs.clear()
+        if head is None:
+            return
+        if lane.reason == ENDED:
+            lane.blamed = head  # how it ended is told by the zygote, soon
+        else:
+            _fail(head, lane.reason)
+
+    def _exited(self, slot: int, status: int) -> None:
+        lane = self._lanes.get(slot)
+        if lane is not None:
+            lane.lose(_ending(status))
+        ending = self._ending.pop(slot, None)
+        if ending is not None:
+            if ending.blamed is not None:
+                _fail(ending.blamed, _ending(status))
+            ending.release()
+
+    def _server_lost(self) -> None:
+        """The zygote died: its workers died with it. Start another."""
+        for lane in list(self._lanes.values()):
+            lane.lose("the fork server ended")
+        self._forget_ending()
+        if self._server is not None:
+            self._server = None
+            self._starting = asyncio.ensure_future(self._restart())
+
+    async def _restart(self) -> None:
+        try:
+            await self.start()
+        except PenstockError as error:
+            self._refuse_all(error.message)
+
+
+def _ending(status: int) -> str:
+    """Why a worker that nobody killed is gone; only the kernel kills it, for memory."""
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return "memory"
+    if os.WIFSIGNALED(status):
+        return f"ended by signal {os.WTERMSIG(status)}"
+    return f"ended with status {os.WEXITSTATUS(status)}"
+
+
+def _pid_of(pidfd: int) -> int:
+    """The process behind a pidfd as this namespace numbers it; -1 when it is gone already."""
+    with open(f"/proc/self/fdinfo/{pidfd}") as lines:  # noqa: PTH123
+        for line in lines:
+            if line.startswith("Pid:"):
+                return int(line.split()[1])
+    return -1
+
+
+def _fail(job: Job, reason: str) -> None:
+    if job.done.done():
+        return
+    words = _REASONS.get(reason, "The sandbox ended the code: {reason}")
+    message = words.format(seconds=job.step.timeout_ms / 1000, reason=reason)
+    error = ErrorInfo(message=message, name="SandboxError")
+    job.done.set_result(Outcome(outputs=None, error=error))
+
+
+def _refused(why: str) -> Outcome:
+    return Outcome(
+        outputs=None,
+        error=ErrorInfo(
+            message=f"User code is not run here: {why}",
+            name="SandboxError",
+            description="Run `penstock doctor` on the sandbox host to see what is missing.",
+        ),
+    )

@@ -1,0 +1,68 @@
+// Errors in V8's words, with the place in the user's text.
+(function ({ ask, logs, stringify }) {
+  const MARGIN = 1000; // lines before the user's text, see javascript.py
+  const isUser = (site) => site.getLineNumber() > MARGIN;
+  const line = (site) => site.getLineNumber() - MARGIN;
+  const rules = [
+    [/^cannot read property '(.*)' of (undefined|null)$/s, (m) => `Cannot read properties of ${m[2]} (reading '${m[1]}')`],
+    [/^cannot set property '(.*)' of (undefined|null)$/s, (m) => `Cannot set properties of ${m[2]} (setting '${m[1]}')`],
+    [/^'(.*)' is read-only$/s, () => "Assignment to constant variable."],
+    [/^(.*) is not initialized$/s, (m) => `Cannot access '${m[1]}' before initialization`],
+    [/^Date value is NaN$/, () => "Invalid time value"],
+    [/^invalid array length$/, () => "Invalid array length"],
+    [/^cannot convert BigInt to number$/, () => "Cannot mix BigInt and other types, use explicit conversions"],
+    [/^cannot convert symbol to string$/, () => "Cannot convert a Symbol value to a string"],
+    [/^expecting hex digit$/, () => "URI malformed"],
+    [/^circular reference$/, () => "Converting circular structure to JSON"],
+    [/^Maximum call stack size exceeded|^stack overflow$/, () => "Maximum call stack size exceeded"],
+  ];
+  function words(error, sites) {
+    const message = error.message;
+    for (const [pattern, make] of rules) {
+      const match = pattern.exec(message);
+      if (match) return make(match);
+    }
+    if (/^(not a function|not a constructor|value is not iterable|cannot convert to BigInt)$/.test(message)) {
+      const site = sites.find(isUser);
+      if (site) return ask("words", message, line(site), site.getColumnNumber());
+    }
+    return message;
+  }
+  function stack(error, sites) {
+    const kind = error instanceof Error && Object.getPrototypeOf(error)?.name;
+    if (kind === "TypeError" || kind === "RangeError" || kind === "ReferenceError" || kind === "URIError" || kind === "InternalError") {
+      const better = words(error, sites);
+      if (better !== error.message) error.message = better;
+    }
+    const lines = [];
+    for (const site of sites) {
+      if (!isUser(site)) continue;
+      lines.push(`    at ${site.getFunctionName() || "<anonymous>"} (code:${line(site)}:${site.getColumnNumber()})`);
+    }
+    return lines.join("\n");
+  }
+  function describe(error) {
+    if (!(error instanceof Error)) {
+      if (error && typeof error === "object") {
+        return { name: String(error.name ?? "Error"), message: String(error.message ?? "Unknown error"), stack: "" };
+      }
+      return { name: "Error", message: String(error), stack: "", thrown: true };
+    }
+    return {
+      name: String(error.name),
+      message: String(error.message),
+      description: typeof error.description === "string" ? error.description : "",
+      stack: String(error.stack ?? ""),
+      plain: error.plain === true,
+    };
+  }
+  function failed(error) {
+    try {
+      return stringify({ e: describe(error), l: logs.splice(0) });
+    } catch {
+      return '{"e":{"name":"Error","message":"an error that cannot be shown"}}';
+    }
+  }
+  const raised = (answer) => Object.assign(new Error(answer.message), answer);
+  return { stack: (error, sites) => stack(error, sites), failed, raised };
+});
