@@ -20,43 +20,44 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import workloads
-from tests.benchmarks.journal_watch import finished_count, watch_finished
+from tests.benchmarks.journal_watch import ends_after, position, watch_ends
 from tests.benchmarks.load import Load, at_rate, percentiles, wrk
 from tests.benchmarks.stack import Stack, running_stack, until
 
 Figures = dict[str, Any]
 DRAIN_S = 60.0
+SETTLE_S = 1.0
 
 
-def measured(
-    stack: Stack, load: Callable[[], Load], *, waits_for_end: bool
-) -> tuple[Load, Figures]:
-    """Run a load; figures for requests, finished executions, CPU per execution, memory."""
-    before_cpu, before_finished = stack.cpu_s(), finished_count(stack.data)
-    begun = time.monotonic()
+def measured(stack: Stack, load: Callable[[], Load]) -> Figures:
+    """Run a load; figures for requests, finished executions, CPU per execution, memory.
+
+    The rate of finished executions runs from the load's begin to the last end in the journal.
+    """
+    cpu_before, start, begun_ms = stack.cpu_s(), position(stack.data), time.time() * 1e3
     result = load()
-    answered = result.requests
-    finished_all = until(
-        lambda: finished_count(stack.data) - before_finished >= answered,
-        seconds=DRAIN_S if waits_for_end else 5.0,
-    )
-    took = time.monotonic() - begun
-    finished = finished_count(stack.data) - before_finished
-    spent = {k: v - before_cpu.get(k, 0.0) for k, v in stack.cpu_s().items()}
-    return result, {
+    ends: dict[str, float] = {}
+
+    def all_ended() -> bool:
+        ends.update(ends_after(stack.data, start))
+        return len(ends) >= result.requests
+
+    time.sleep(SETTLE_S)
+    until(all_ended, seconds=DRAIN_S)
+    spent = {k: v - cpu_before.get(k, 0.0) for k, v in stack.cpu_s().items()}
+    count = max(1, len(ends))
+    took_s = (max(ends.values(), default=begun_ms + 1) - begun_ms) / 1e3
+    return {
         "requests_per_s": round(result.per_second),
         "errors": result.errors,
-        "accepted": answered,
-        "finished": finished,
-        "finished_all": finished_all,
-        "finished_per_s": round(finished / took),
+        "answered": result.requests,
+        "finished": len(ends),
+        "finished_per_s": round(len(ends) / took_s),
         "p50_ms": round(result.p50_ms, 2),
         "p95_ms": round(result.p95_ms, 2),
         "p99_ms": round(result.p99_ms, 2),
-        "cpu_us_per_execution": {
-            k: round(1e6 * v / max(1, finished), 1) for k, v in sorted(spent.items())
-        },
-        "cpu_us_per_execution_total": round(1e6 * sum(spent.values()) / max(1, finished), 1),
+        "cpu_us_per_execution": {k: round(1e6 * v / count, 1) for k, v in sorted(spent.items())},
+        "cpu_us_per_execution_total": round(1e6 * sum(spent.values()) / count, 1),
         "rss_mb": {k: round(v) for k, v in sorted(stack.rss_mb().items())},
     }
 
@@ -72,9 +73,7 @@ def synchronous(stack: Stack, document: Figures, path: str, seconds: int) -> Fig
     stack.activate(document)
     url = f"{stack.url}/webhook/{path}"
     wrk(url, connections=8, seconds=2)
-    _, figures = measured(
-        stack, lambda: wrk(url, connections=64, seconds=seconds), waits_for_end=False
-    )
+    figures = measured(stack, lambda: wrk(url, connections=64, seconds=seconds))
     return figures | alone(url)
 
 
@@ -83,16 +82,14 @@ def asynchronous(stack: Stack, seconds: int) -> Figures:
     stack.activate(workloads.w2())
     url = f"{stack.url}/webhook/bench-w2"
     wrk(url, connections=8, seconds=2)
-    _, figures = measured(
-        stack, lambda: wrk(url, connections=64, seconds=seconds), waits_for_end=True
-    )
-    with watch_finished(stack.data) as finished_at:
+    figures = measured(stack, lambda: wrk(url, connections=64, seconds=seconds))
+    with watch_ends(stack.data) as ends:
         load = at_rate(url, per_second=100, seconds=10)
-        until(lambda: all(e in finished_at for e in load.executions), seconds=10)
+        until(lambda: all(e in ends for e in load.executions), seconds=10)
     took = [
-        (finished_at[e] - sent) * 1e3
+        ends[e] - sent * 1e3
         for e, sent in zip(load.executions, load.sent_at, strict=True)
-        if e in finished_at
+        if e in ends
     ]
     p50, p95, p99 = percentiles(took)
     return figures | {
