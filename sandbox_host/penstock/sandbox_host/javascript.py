@@ -89,7 +89,8 @@ class Realm:
                 return str(answer)
             wait_ms = enter("timers", 0)
             if wait_ms < 0:
-                return _NEVERif wait_ms:
+                return _NEVER
+            if wait_ms:
                 time.sleep(wait_ms / 1000)
 
     def _result(self, text: str) -> Any:
