@@ -141,9 +141,7 @@ async def nats_as(server: NatsServer, role: str) -> tuple[Any, list[str]]:
 
 
 def nats_program(server: NatsServer) -> Program:
-    return Program(
-        name="penstock.nats", argv=server.argv, probe=lambda pid: server.wait_until_serving()
-    )
+    return Program(name="nats", argv=server.argv, probe=lambda pid: server.wait_until_serving())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
     lock            held while `up` runs; the kernel lets go of it when the process dies
     owner-token     the key to the API, 0600
     secrets.json    passwords between our own programs, 0600
+    partitions      how many, fixed at the first start
     address         where the gateway listens, for the other commands
     nats/ postgres/ blobs/ segments/ plugins/   the programs' own data
     logs/ run/      logs, pid files, and the tree as last seen
@@ -24,6 +25,7 @@ from penstock.subjects.errors import PenstockError
 ROLES = ("gateway", "actors", "sandbox", "projector", "admin", "tap")
 """The NATS users: one per kind of program, one for whoever creates streams, one for watchers."""
 
+PARTITIONS = 16
 _PASSWORD_BYTES = 24
 
 
@@ -42,6 +44,7 @@ class DataDir:
         self.run = self.path / "run"
         self.owner_token_file = self.path / "owner-token"
         self.address_file = self.path / "address"
+        self.nats_url_file = self.run / "nats-url"
         self.tree_file = self.run / "tree.json"
         self._lock: IO[str] | None = None
 
@@ -108,6 +111,23 @@ class DataDir:
             known[name] = secrets.token_urlsafe(_PASSWORD_BYTES)
             write_secret(file, json.dumps(known, indent=1))
         return known[name]
+
+    def partitions(self, wanted: int) -> int:
+        """How many partitions this installation has: what its first start said (0: 16).
+
+        A key's partition follows from the number, so changing it would lose sight of everything
+        that is open.
+        """
+        file = self.path / "partitions"
+        if not file.exists():
+            file.write_text(f"{wanted or PARTITIONS}\n")
+        fixed = int(file.read_text())
+        if wanted not in (0, fixed):
+            raise PenstockError(
+                f"{self.path} was made with {fixed} partitions, which cannot be changed",
+                remedy=f"leave --partitions out, or give --partitions {fixed}",
+            )
+        return fixed
 
     def file_budget_bytes(self) -> int:
         """What the streams may take: half of the disk's free space at the first start.

@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -62,10 +63,26 @@ def end(processes: list[psutil.Process]) -> None:
     """SIGTERM, some patience, SIGKILL to the process groups; returns when all are gone."""
     for process in processes:
         _signal(process, signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(processes, timeout=_TERM_S)
+    stubborn = _wait(processes, _TERM_S)
     for process in stubborn:
         _signal(process, signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=_KILL_S)
+    _wait(stubborn, _KILL_S)
+
+
+def _wait(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Those that still run when all have ended or the time is over."""
+    deadline_s = time.monotonic() + timeout_s
+    while (running := [one for one in processes if _runs(one)]) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    return running
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        # One that ended but that nobody collects (no init in the container) holds nothing.
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

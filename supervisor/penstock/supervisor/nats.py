@@ -118,7 +118,7 @@ def _user(role: str, password: str) -> str:
                 "publish": {"allow": publish_subjects(rights)} if _speaks(role) else {"deny": ">"},
                 "subscribe": {"allow": subscribe_subjects(role, rights)},
                 # Answers to requests: only programs that are asked may answer, and once.
-                **({"allow_responses": {"max": 1, "expires": "1m"}} if role == "actors" else {}),
+                **({"allow_responses": {"max": 1, "expires": "1m"}} if rights.answers else {}),
             },
         }
     )

@@ -21,6 +21,8 @@ class Rights:
     """Streams from which it may remove what is no longer needed."""
     work: Sequence[str] = ()
     """Work queues from which it may take."""
+    answers: bool = False
+    """Whether it answers requests, each once."""
     write_buckets: Sequence[str] = ()
     read_buckets: Sequence[str] = ()
 
@@ -38,6 +40,7 @@ ROLE_RIGHTS: dict[str, Rights] = {
             *("reply.>", "ask.>", "hb.>", "tap.>", "$JS.API.STREAM.INFO.*"),
         ),
         subscribe=("ask.>", "hb.>"),
+        answers=True,
         read=("EXEC", "SNAP", "DONE", "DEAD", "STEPS"),
         purge=("EXEC", "SNAP"),
         write_buckets=("hosts", "marks", "plans", "workflows"),
@@ -51,6 +54,8 @@ ROLE_RIGHTS: dict[str, Rights] = {
     ),
     "projector": Rights(
         publish=("hb.>", "$JS.API.STREAM.INFO.*"),
+        subscribe=("ask.*.history.*",),
+        answers=True,
         read=("EXEC", "DEAD"),
         write_buckets=("marks",),
         read_buckets=("plans", "workflows"),
@@ -74,6 +79,10 @@ def publish_subjects(rights: Rights) -> list[str]:
             f"$JS.API.CONSUMER.INFO.{stream}.*",
             f"$JS.API.CONSUMER.MSG.NEXT.{stream}.*",
             f"$JS.ACK.{stream}.>",
+            # A broker that restarted has lost the consumers of a stream in memory. The filter is
+            # part of the subject and a work queue's filters may not overlap, so whoever makes
+            # one takes nothing that is not there to be taken.
+            f"$JS.API.CONSUMER.CREATE.{stream}.*.step.*.*",
         ]
     subjects += [f"$KV.{bucket}.>" for bucket in rights.write_buckets]
     return subjects

@@ -83,7 +83,7 @@ class Postgres:
     def program(self) -> Program:
         """How to run it under a supervisor, complete but for log and pid file."""
         return Program(
-            name="penstock.postgres",
+            name="postgres",
             argv=self.argv,
             before=self.before_start,
             probe=self.wait_until_serving,

@@ -50,56 +50,78 @@ class Program:
 
 
 class ProcessChild:
-    """One run of a program. Made by `spawn`."""
+    """One run of a program, from its preparation to its end."""
 
-    def __init__(self, program: Program, process: asyncio.subprocess.Process, output: int) -> None:
+    def __init__(self, program: Program) -> None:
         self._program = program
-        self._process = process
         loop = asyncio.get_running_loop()
+        self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[None] = loop.create_future()
+        self._exit: asyncio.Future[Exit] = loop.create_future()
         self._last_line = ""
-        self.about: dict[str, object] = {}
-        """What the program said of itself when it became ready."""
-        self._reading = loop.create_task(self._read(output))
-        self._probing = loop.create_task(self._probe())
-        self._ending = loop.create_task(self._wait())
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        self._said: dict[str, object] = {}
+        self._life = loop.create_task(self._live(), name=program.name)
+        self._life.add_done_callback(self._end)
 
     async def ready(self) -> None:
-        either: list[asyncio.Future[Any]] = [self._ready, self._ending]
+        either: list[asyncio.Future[Any]] = [self._ready, self._exit]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not self._ready.done():
-            raise StartFailedError(f"{self._program.name}: {self._ending.result().reason}")
+            raise StartFailedError(f"{self._program.name}: {self._exit.result().reason}")
 
     async def ended(self) -> Exit:
-        return await asyncio.shield(self._ending)
+        return await asyncio.shield(self._exit)
 
     def stop(self) -> None:
-        if self._process.returncode is None:
+        if self._process is None:
+            self._life.cancel()
+        elif self._process.returncode is None:
             self._process.send_signal(self._program.stop_signal)
 
     def kill(self) -> None:
+        if self._process is None:
+            self._life.cancel()
+            return
         # The group too when the leader is gone: what it forked may live on.
         try:
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             return
 
     def describe(self) -> dict[str, object]:
-        return {"pid": self.pid, **self.about}
+        return {"pid": self._process.pid if self._process else None, **self._said}
 
-    async def _wait(self) -> Exit:
-        code = await self._process.wait()
-        self._probing.cancel()
+    async def _live(self) -> Exit:
+        if self._program.before is not None:
+            await self._program.before()
+        ours, theirs = os.pipe()
+        try:
+            # Cancelled in here, asyncio kills what it had started.
+            process = await _exec(self._program, theirs)
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
+        self._process = process
+        reading = asyncio.ensure_future(self._read(ours))
+        probing = asyncio.ensure_future(self._probe(process.pid))
+        code = await process.wait()
+        probing.cancel()
         # A grandchild may hold the pipe open: what is in it now is all that matters.
-        await asyncio.wait({self._reading}, timeout=0.2)
-        self._reading.cancel()
+        await asyncio.wait({reading}, timeout=0.2)
+        reading.cancel()
+        return Exit(is_normal=code == 0, reason=self._reason(code))
+
+    def _end(self, life: asyncio.Task[Exit]) -> None:
         if self._program.pid_file is not None:
             self._program.pid_file.unlink(missing_ok=True)
-        return Exit(is_normal=code == 0, reason=self._reason(code))
+        if life.cancelled():
+            self._exit.set_result(Exit(is_normal=True, reason="stopped before it ran"))
+        elif (error := life.exception()) is not None:
+            self._exit.set_result(Exit(is_normal=False, reason=f"cannot start: {error}"))
+        else:
+            self._exit.set_result(life.result())
 
     def _reason(self, code: int) -> str:
         if code < 0:
@@ -107,9 +129,9 @@ class ProcessChild:
         last = f": {self._last_line[:300]}" if code and self._last_line else ""
         return f"exit status {code}{last}"
 
-    async def _probe(self) -> None:
+    async def _probe(self, pid: int) -> None:
         if self._program.probe is not None:
-            await self._program.probe(self.pid)
+            await self._program.probe(pid)
             self._say_ready({})
 
     async def _read(self, output: int) -> None:
@@ -141,7 +163,7 @@ class ProcessChild:
 
     def _say_ready(self, about: dict[str, object]) -> None:
         if not self._ready.done():
-            self.about = about
+            self._said = about
             self._ready.set_result(None)
 
 
@@ -154,31 +176,6 @@ def _ready_event(line: str) -> dict[str, object] | None:
     if not isinstance(event, dict) or event.get("event") != "ready":
         return None
     return {key: event[key] for key in ("address", "url", "listen", "id") if key in event}
-
-
-async def spawn(program: Program) -> ProcessChild:
-    """Start the program; when cancelled or failing, nothing of it is left."""
-    if program.before is not None:
-        await program.before()
-    ours, theirs = os.pipe()
-    starting = asyncio.ensure_future(_exec(program, theirs))
-    try:
-        process = await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        process = await starting
-        process.kill()
-        await process.wait()
-        os.close(ours)
-        raise
-    except OSError as error:
-        os.close(ours)
-        raise StartFailedError(f"{program.name} cannot be started: {error}") from error
-    except BaseException:
-        os.close(ours)
-        raise
-    finally:
-        os.close(theirs)
-    return ProcessChild(program, process, ours)
 
 
 async def _exec(program: Program, output: int) -> asyncio.subprocess.Process:
@@ -216,7 +213,7 @@ def process_child(
     """A child that runs `program` as a process of its own."""
 
     async def start() -> Child:
-        return await spawn(program)
+        return ProcessChild(program)
 
     return ChildSpec(
         name=program.name,

@@ -1,0 +1,57 @@
+"""Argument parsers that look alike, and the options by which clients find their server."""
+
+import argparse
+import os
+from pathlib import Path
+
+from penstock.cli.api import Api
+from penstock.subjects.errors import PenstockError
+
+DEFAULT_DATA = "penstock-data"
+
+
+def parser(command: str, about: str, *, examples: str) -> argparse.ArgumentParser:
+    """A parser for `penstock <command>` whose help ends with examples."""
+    return argparse.ArgumentParser(
+        prog=f"penstock {command}",
+        description=about,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def add_data(to: argparse.ArgumentParser) -> None:
+    """`--data DIR`, from the environment's PENSTOCK_DATA, else ./penstock-data."""
+    to.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=Path(os.environ.get("PENSTOCK_DATA", DEFAULT_DATA)),
+        help=f"the data directory (default: $PENSTOCK_DATA or ./{DEFAULT_DATA})",
+    )
+
+
+def add_server(to: argparse.ArgumentParser) -> None:
+    """`--url`, `--token`, `--data`: where the server is."""
+    to.add_argument("--url", default="", help="the server (default: $PENSTOCK_URL)")
+    to.add_argument("--token", default="", help="its owner token (default: $PENSTOCK_TOKEN)")
+    add_data(to)
+
+
+def api_of(options: argparse.Namespace) -> Api:
+    """The API that the options and the environment point to."""
+    url = options.url or os.environ.get("PENSTOCK_URL", "")
+    token = options.token or os.environ.get("PENSTOCK_TOKEN", "")
+    if url and token:
+        return Api(url, token)
+    try:
+        url = url or (options.data / "address").read_text().strip()
+        token = token or (options.data / "owner-token").read_text().strip()
+    except OSError as error:
+        raise PenstockError(
+            f"there is no running Penstock in {options.data}",
+            remedy="start it with `penstock up`, give --data, or set PENSTOCK_URL and"
+            " PENSTOCK_TOKEN",
+        ) from error
+    return Api(url, token)

@@ -1,0 +1,92 @@
+"""`penstock up --demo`: the main job once, on a fresh installation, for a person to see.
+
+Imports the sample workflow (once per data directory), activates it, calls its webhook and prints
+how the execution went, node by node. It uses the public API only.
+"""
+
+import json
+import time
+from importlib.resources import files
+from typing import Any
+
+from penstock.cli.api import Api, segment
+from penstock.cli.tables import pages
+from penstock.subjects.errors import PenstockError
+
+_PATH = "/webhook/demo/greet"
+_PATIENCE_S = 15.0
+
+
+def show(url: str, token: str) -> None:
+    """Run the demo against a server and print it; raises when any part of it fails."""
+    from rich.console import Console
+
+    api = Api(url, token)
+    console = Console()
+    document = json.loads(files("penstock.cli").joinpath("demo.json").read_text("utf-8"))
+    workflow = _imported(api, document)
+    api.post(f"/workflows/{segment(workflow)}/activate")
+    body = {"name": "Ada Lovelace"}
+    started_s = time.monotonic()
+    execution, answer = _call(api, body)
+    took_ms = (time.monotonic() - started_s) * 1000
+    console.print(f"\n[bold]{document['name']}[/bold] is active at {url}{_PATH}")
+    console.print(f"  sent     {json.dumps(body)}")
+    console.print(f"  answered {answer.decode('utf-8', 'replace')} in {took_ms:.0f} ms")
+    console.print(f"  execution {execution}")
+    for node, runs in _ended(api, execution).get("runs", {}).items():
+        for run in runs:
+            console.print(_line(node, run))
+    _say_more(console, url, execution)
+
+
+def _imported(api: Api, document: dict[str, Any]) -> str:
+    for workflow in pages(api, "/workflows"):
+        if workflow["name"] == document["name"]:
+            return str(workflow["id"])
+    return str(api.post("/workflows", document)["id"])
+
+
+def _call(api: Api, body: dict[str, str]) -> tuple[str, bytes]:
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while True:
+        status, headers, answer = api.call("POST", _PATH, body, has_token=False)
+        if status == 200:
+            return headers.get("x-penstock-execution", ""), answer
+        # A gateway learns of an activation by watching; until then it may not know the path.
+        if time.monotonic() > deadline_s or status not in (404, 503):
+            raise PenstockError(
+                f"the sample webhook answered {status}: {answer[:300].decode('utf-8', 'replace')}",
+                remedy="see the logs in the data directory",
+            )
+        time.sleep(0.05)
+
+
+def _ended(api: Api, execution: str) -> dict[str, Any]:
+    """The execution once its history is complete, or as it is when patience ends."""
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while True:
+        view: dict[str, Any] = api.get(f"/executions/{segment(execution)}")
+        is_whole = view.get("finished_ms") and not view.get("is_partial")
+        if is_whole or time.monotonic() > deadline_s:
+            return view
+        time.sleep(0.05)
+
+
+def _line(node: str, run: dict[str, Any]) -> str:
+    colour = "green" if run.get("status") == "success" else "red"
+    outputs = run.get("outputs") or []
+    counts = " | ".join(str(len(items or [])) for items in outputs) or "0"
+    first = next((items[0]["json"] for items in outputs if items), None)
+    shown = json.dumps(first, ensure_ascii=False)[:90] if first is not None else ""
+    return f"    [{colour}]●[/{colour}] {node:<18} items {counts:<6} [dim]{shown}[/dim]"
+
+
+def _say_more(console: Any, url: str, execution: str) -> None:
+    console.print(
+        f"\n  again    curl -d '{{\"name\": \"Bob\"}}' -H 'Content-Type: application/json' "
+        f"{url}{_PATH}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"  look     penstock executions {execution}\n  stop     Ctrl-C\n")

@@ -1,0 +1,67 @@
+"""Lists for people and for programs: tables with rich, or JSON; pages followed to their end."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from penstock.cli.api import Api
+
+
+def pages(api: Api, path: str, *, limit: int = 0, **query: object) -> Iterator[dict[str, Any]]:
+    """The entries of a list, over its pages, at most `limit` (0: all)."""
+    cursor: object = None
+    told = 0
+    while True:
+        answer = api.get(
+            path, cursor=cursor, limit=min(limit - told, 100) if limit else 100, **query
+        )
+        entries, cursor = _page(answer)
+        for entry in entries:
+            yield entry
+            told += 1
+            if limit and told >= limit:
+                return
+        if not entries or not cursor:
+            return
+
+
+def _page(answer: Any) -> tuple[list[dict[str, Any]], object]:
+    if isinstance(answer, list):
+        return answer, None
+    return answer.get("items", answer.get("data", [])), answer.get("next", answer.get("cursor"))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; text from the server is shown as it is, never read as markup."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=SIMPLE, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    Console().print(made)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON as other programs like to read it."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def moment(at_ms: Any) -> str:
+    """A time in the zone of whoever looks; empty for none."""
+    if not at_ms:
+        return ""
+    return datetime.fromtimestamp(float(at_ms) / 1000, UTC).astimezone().strftime("%F %T")
+
+
+def duration(from_ms: Any, to_ms: Any) -> str:
+    """How long it took; empty while it goes on."""
+    if not from_ms or not to_ms:
+        return ""
+    took = float(to_ms) - float(from_ms)
+    return f"{took:.0f} ms" if took < 10_000 else f"{took / 1000:.1f} s"

@@ -1,0 +1,201 @@
+"""`penstock up`: everything on one machine, from one command, under one supervisor.
+
+Prints one line, `ready http://HOST:PORT`, on stdout when all programs are healthy; everything
+else goes to stderr and to DIR/logs. SIGTERM and SIGINT stop all children in the reverse order of
+their start, and kill whatever is left after nine seconds; a second signal kills at once. When
+the tree escalates, `up` ends with status 1 and says why.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+
+from penstock.cli.arguments import add_data, parser
+from penstock.subjects.errors import PenstockError
+from penstock.supervisor.child import Exit
+from penstock.supervisor.data_dir import DataDir
+from penstock.supervisor.leftovers import end_leftovers
+from penstock.supervisor.log_file import LogFile
+from penstock.supervisor.spec import check
+from penstock.supervisor.stack import StackSettings, stack
+from penstock.supervisor.supervisor import Supervisor, SupervisorEvent
+
+_STOP_S = 9.0
+_BACKLOG = 2048
+_FILES = 65536
+
+_EXAMPLES = """\
+  penstock up --demo
+  penstock up --data ./data --listen 127.0.0.1:8080
+  penstock up --gateways 2 --actors 2         more processes on a larger machine
+  PENSTOCK_POSTGRES_URL=postgresql://… penstock up   with a Postgres of your own"""
+
+
+def main(argv: list[str]) -> int:
+    """Run until a signal or an escalation ends it."""
+    options = _options(argv)
+    data_dir = DataDir(options.data)
+    with _listen(options.listen) as listener:
+        data_dir.prepare()
+        data_dir.lock()
+        end_leftovers(data_dir.run, lambda line: print(line, file=sys.stderr))
+        data_dir.owner_token()
+        _raise_file_limit()
+        return asyncio.run(_Up(options, data_dir, listener).run())
+
+
+def _options(argv: list[str]) -> argparse.Namespace:
+    it = parser("up", "Start everything on this machine.", examples=_EXAMPLES)
+    add_data(it)
+    it.add_argument(
+        "--listen",
+        default="127.0.0.1:0",
+        metavar="HOST:PORT",
+        help="where the gateway listens (default: loopback, a free port)",
+    )
+    it.add_argument("--demo", action="store_true", help="import a sample workflow and call it")
+    it.add_argument("--gateways", type=_count, default=1, metavar="N", help="gateway processes")
+    it.add_argument("--actors", type=_count, default=1, metavar="N", help="actor processes")
+    it.add_argument(
+        "--partitions",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="partitions (default: 16; fixed when the data directory is made)",
+    )
+    return it.parse_args(argv)
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 256:
+        raise argparse.ArgumentTypeError("must be 1 to 256")
+    return value
+
+
+def _listen(address: str) -> socket.socket:
+    """The socket that all gateways share: it is there before the first and outlives each."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise PenstockError(
+            f"--listen {address!r} is not HOST:PORT", remedy="give for example 127.0.0.1:8080"
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), int(port)))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise PenstockError(
+            f"cannot listen on {address}: {error.strerror or error}",
+            remedy="give another --listen HOST:PORT, or stop what holds it",
+        ) from error
+    return listener
+
+
+def _raise_file_limit() -> None:
+    """As many open files as we may have: each connection is one, in us and in our children."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    with contextlib.suppress(OSError, ValueError):  # macOS has a second, lower limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class _Up:
+    """One run of the stack."""
+
+    def __init__(
+        self, options: argparse.Namespace, data_dir: DataDir, listener: socket.socket
+    ) -> None:
+        self._options = options
+        self._data = data_dir
+        self._listener = listener
+        self._log = LogFile(data_dir.logs / "up.log")
+        self._tree: Supervisor | None = None
+        self._signals = 0
+        self._asked = asyncio.Event()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+        settings = StackSettings(
+            data_dir=self._data,
+            listener=self._listener,
+            gateways=self._options.gateways,
+            actors=self._options.actors,
+            partitions=self._data.partitions(self._options.partitions),
+            postgres_url=os.environ.get("PENSTOCK_POSTGRES_URL", ""),
+            on_event=self._on_event,
+        )
+        spec = stack(settings)
+        check(spec)
+        tree = self._tree = Supervisor(spec, on_event=self._on_event)
+        living = loop.create_task(self._live(tree, settings.url))
+        asked = loop.create_task(self._asked.wait())
+        ending = loop.create_task(tree.ended())
+        await asyncio.wait({living, asked, ending}, return_when=asyncio.FIRST_COMPLETED)
+        failure = living.exception() if living.done() else None
+        exit_ = await self._stop(tree, living)
+        if failure is not None:
+            raise failure
+        if not exit_.is_normal and not self._asked.is_set():
+            raise PenstockError(exit_.reason, remedy=f"see the logs in {self._data.logs}")
+        return 0
+
+    async def _live(self, tree: Supervisor, url: str) -> None:
+        await tree.begin()
+        await tree.ready()
+        self._data.address_file.write_text(url + "\n")
+        print(f"ready {url}", flush=True)
+        if self._options.demo:
+            from penstock.cli.demo import show
+
+            await asyncio.to_thread(show, url, self._data.owner_token())
+        await asyncio.Event().wait()
+
+    async def _stop(self, tree: Supervisor, living: asyncio.Task[None]) -> Exit:
+        kill_at = asyncio.get_running_loop().call_later(_STOP_S, tree.kill)
+        try:
+            living.cancel()
+            await asyncio.wait({living})
+            tree.stop()
+            return await tree.ended()
+        finally:
+            kill_at.cancel()
+            self._data.address_file.unlink(missing_ok=True)
+            self._write_tree()
+
+    def _on_signal(self) -> None:
+        self._signals += 1
+        self._asked.set()
+        if self._signals > 1 and self._tree is not None:
+            self._tree.kill()
+
+    def _on_event(self, event: SupervisorEvent) -> None:
+        line = {
+            "at_ms": time.time_ns() // 1_000_000,
+            "program": "penstock.up",
+            "event": event.event,
+            "path": event.path,
+        }
+        self._log(json.dumps(line | ({"detail": event.detail} if event.detail else {})))
+        self._write_tree()
+
+    def _write_tree(self) -> None:
+        if self._tree is None:
+            return
+        about = {"pid": os.getpid(), "name": "penstock", **self._tree.describe()}
+        fresh = self._data.tree_file.with_suffix(".new")
+        with contextlib.suppress(OSError):  # a full disk must not end the stack
+            fresh.write_text(json.dumps(about))
+            fresh.replace(self._data.tree_file)

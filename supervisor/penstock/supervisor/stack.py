@@ -1,0 +1,202 @@
+"""The tree behind `penstock up`: every program of one machine, in start order.
+
+    penstock                 one_for_one
+      servers                nats, postgres
+      projector
+      sandbox-hosts
+      actors                 N
+      gateways               N, all on one listening socket
+
+Servers come first and go last; gateways come last and go first, so that what was accepted can
+still be finished while the rest stands. Only the broker is awaited, with its streams: everything
+else starts at once and waits for what it needs. Programs are started by name, and each is given
+the credentials of its own role and no more: what runs user code sees no database and no token.
+
+Restart budgets: 10 in a minute for each group, over 3 in a minute at the root. A program that
+dies of a lasting fault is thus given up after half a minute, and with it the stack, loudly.
+"""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from penstock.subjects.bus_nats import NatsBus
+from penstock.subjects.streams import Budget, ensure
+from penstock.supervisor import nats, postgres
+from penstock.supervisor.data_dir import DataDir
+from penstock.supervisor.log_file import LogFile
+from penstock.supervisor.process import Program, process_child
+from penstock.supervisor.readiness import pauses_s, wait_for
+from penstock.supervisor.spec import ChildSpec, RestartIntensity, SupervisorSpec
+from penstock.supervisor.supervisor import OnEvent, supervisor_child
+
+GROUP = RestartIntensity(restarts=10, window_s=60.0)
+ROOT = RestartIntensity(restarts=3, window_s=60.0)
+
+MODULES = {
+    "gateway": "penstock.gateway",
+    "actors": "penstock.actors",
+    "projector": "penstock.actors.projector",
+    "sandbox_host": "penstock.sandbox_host",
+}
+
+_PASSED_ON = ("PENSTOCK_LOG_LEVEL", "PENSTOCK_TIMEZONE", "PENSTOCK_PUBLIC_URL")
+_BARE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", *_PASSED_ON)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSettings:
+    """What a person may choose about the stack. `modules` lets tests put in programs of theirs."""
+
+    data_dir: DataDir
+    listener: socket.socket
+    gateways: int = 1
+    actors: int = 1
+    partitions: int = 16
+    region: str = "local"
+    postgres_url: str = ""
+    modules: Mapping[str, str] = field(default_factory=lambda: MODULES)
+    on_event: OnEvent | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the gateway is to be found."""
+        host, port = self.listener.getsockname()[:2]
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
+
+
+def stack(settings: StackSettings) -> SupervisorSpec:
+    """The tree of these settings. Writes the servers' configuration, starts nothing."""
+    return SupervisorSpec(name="penstock", children=_Stack(settings).groups(), intensity=ROOT)
+
+
+class _Stack:
+    """Makes the child specs of one start of the stack."""
+
+    def __init__(self, settings: StackSettings) -> None:
+        self._settings = settings
+        self._data = settings.data_dir
+        self._nats = nats.configure(self._data)
+        self._data.nats_url_file.write_text(self._nats.url + "\n")
+        own = None if settings.postgres_url else postgres.configure(self._data)
+        self._postgres = own
+        self._postgres_url = settings.postgres_url if own is None else own.url
+
+    def groups(self) -> list[ChildSpec]:
+        """The children of the root, in start order."""
+        many = self._settings
+        return [
+            self._group("servers", self._servers()),
+            self._group("projector", [self._child("projector", "projector", shutdown_s=1.5)]),
+            self._group("sandbox-hosts", [self._child("sandbox_host", "sandbox", shutdown_s=1.5)]),
+            self._group(
+                "actors",
+                [
+                    self._child("actors", "actors", number=number, shutdown_s=2.5)
+                    for number in range(1, many.actors + 1)
+                ],
+            ),
+            self._group(
+                "gateways",
+                [
+                    self._child("gateway", "gateway", number=number, shutdown_s=3.0)
+                    for number in range(1, many.gateways + 1)
+                ],
+            ),
+        ]
+
+    def _group(self, name: str, children: Sequence[ChildSpec]) -> ChildSpec:
+        return supervisor_child(
+            SupervisorSpec(name=name, children=children, intensity=GROUP),
+            on_event=self._settings.on_event,
+            path=f"penstock/{name}",
+        )
+
+    def _servers(self) -> list[ChildSpec]:
+        log = self._log("nats", is_shown=False)
+        broker = Program(
+            name="nats",
+            argv=self._nats.argv,
+            env=_environment(is_bare=True),
+            probe=lambda pid: self._wait_for_streams(log),
+            pid_file=self._data.run / "nats.pid",
+            on_line=log,
+        )
+        servers = [process_child(broker, shutdown_s=2.0)]
+        if self._postgres is not None:
+            database = replace(
+                self._postgres.program(),
+                env=_environment(is_bare=True),
+                pid_file=self._data.run / "postgres.pid",
+                on_line=self._log("postgres", is_shown=False),
+            )
+            servers.append(process_child(database, shutdown_s=3.0, is_awaited=False))
+        return servers
+
+    async def _wait_for_streams(self, told: Callable[[str], None]) -> None:
+        """Return when the broker serves and holds every stream; a restarted one has lost those
+        in memory, so this runs at each of its starts."""
+        await self._nats.wait_until_serving()
+
+        async def holds_streams() -> bool:
+            bus = await NatsBus.connect(
+                self._nats.url,
+                user="admin",
+                password=self._nats.passwords["admin"],
+                name="penstock.up",
+                wait_s=5.0,
+            )
+            try:
+                budget = Budget(
+                    file_bytes=self._nats.file_bytes, memory_bytes=self._nats.memory_bytes
+                )
+                await ensure(bus, self._settings.region, budget)
+            finally:
+                await bus.close()
+            return True
+
+        await wait_for(holds_streams, pauses=pauses_s(0.05, 1.0), on_outage=told)
+
+    def _child(self, kind: str, role: str, *, shutdown_s: float, number: int = 0) -> ChildSpec:
+        name = f"{kind}-{number}" if number else kind
+        is_gateway = kind == "gateway"
+        program = Program(
+            name=name,
+            argv=(sys.executable, "-m", self._settings.modules[kind]),
+            env=self._environment_of(role),
+            pass_fds=(self._settings.listener.fileno(),) if is_gateway else (),
+            pid_file=self._data.run / f"{name}.pid",
+            on_line=self._log(name),
+        )
+        return process_child(program, shutdown_s=shutdown_s, is_awaited=False)
+
+    def _environment_of(self, role: str) -> dict[str, str]:
+        env = _environment(is_bare=role == "sandbox") | self._nats.env(role)
+        env["PENSTOCK_REGION"] = self._settings.region
+        env["PENSTOCK_PARTITIONS"] = str(self._settings.partitions)
+        env["PENSTOCK_DATA_DIR"] = str(self._data.path)
+        env.setdefault("PENSTOCK_PUBLIC_URL", self._settings.url)
+        if role in ("gateway", "projector"):
+            env["PENSTOCK_POSTGRES_URL"] = self._postgres_url
+        if role == "gateway":
+            env["PENSTOCK_LISTEN"] = self._settings.url.removeprefix("http://")
+            env["PENSTOCK_LISTEN_FD"] = str(self._settings.listener.fileno())
+            env["PENSTOCK_OWNER_TOKEN_FILE"] = str(self._data.owner_token_file)
+        return env
+
+    def _log(self, name: str, *, is_shown: bool = True) -> LogFile:
+        return LogFile(self._data.logs / f"{name}.log", is_shown=is_shown)
+
+
+def _environment(*, is_bare: bool) -> dict[str, str]:
+    """Our environment for a child: never our secrets; bare: nothing but what it must have."""
+    if is_bare:
+        return {name: os.environ[name] for name in _BARE if name in os.environ}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PENSTOCK_") or name in _PASSED_ON
+    }

@@ -1,0 +1,154 @@
+"""The command line without a server: what it reads, refuses and prints."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.cli import doctor, main
+from penstock.cli.api import Api, ApiError
+from penstock.cli.documents import read
+from penstock.cli.tap import line_of
+from penstock.subjects.errors import PenstockError
+
+
+def run(*words: str) -> int:
+    return main.main(list(words))
+
+
+def test_help_lists_every_command_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+
+    out = capsys.readouterr().out
+    assert all(f"  {name}" in out for name in main.COMMANDS)
+    assert "examples:" in out
+
+
+def test_help_imports_nothing_that_takes_time() -> None:
+    code = (
+        "import sys; from penstock.cli.main import main; main(['--help']);"
+        "sys.exit(any(m in sys.modules for m in ('asyncio', 'msgspec', 'rich', 'nats')))"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False)
+
+    assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("command", [name for name in main.COMMANDS if name not in ("run", "test")])
+def test_every_command_explains_itself_with_examples(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(command, "--help")
+
+    assert ended.value.code == 0
+    assert "examples:" in capsys.readouterr().out
+
+
+def test_wrong_use_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("no-such-command") == 2
+    assert run() == 2
+    with pytest.raises(SystemExit) as ended:
+        run("up", "--no-such-option")
+    assert ended.value.code == 2
+
+
+def test_a_failure_is_one_line_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PENSTOCK_URL", raising=False)
+
+    assert run("status", "--data", str(tmp_path)) == 1
+
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"penstock status: there is no running Penstock in {tmp_path}"
+    assert "penstock up" in second
+
+
+@pytest.mark.parametrize("address", ["8080", "host:port", "127.0.0.1:99999"])
+def test_a_bad_address_to_listen_on_is_refused_before_anything_is_made(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+
+    assert run("up", "--data", str(data), "--listen", address) == 1
+
+    assert "is not HOST:PORT" in capsys.readouterr().err
+    assert not data.exists()
+
+
+def test_documents_are_found_in_files_arrays_and_directories(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "one.json").write_text('{"name": "one"}')
+    (tmp_path / "many.json").write_text('[{"name": "two"}, 3]')
+    (tmp_path / "broken.json").write_text("{")
+
+    found = list(read([tmp_path, tmp_path / "absent.json"]))
+
+    documents = {Path(one.where).name: one.document for one in found if one.document}
+    assert documents == {"one.json": {"name": "one"}, "many.json[0]": {"name": "two"}}
+    problems = {Path(one.where).name: one.problem for one in found if one.problem}
+    assert problems["many.json[1]"] == "is not a workflow document (a JSON object)"
+    assert problems["broken.json"].startswith("is not JSON")
+    assert problems["absent.json"] == "No such file or directory"
+
+
+def test_a_refusal_of_the_server_keeps_every_problem_with_its_path() -> None:
+    problem = {
+        "title": "Unprocessable Content",
+        "detail": "the document has problems",
+        "remedy": "correct them",
+        "problems": [{"path": "nodes[0].type", "message": "is missing", "remedy": "name it"}],
+    }
+
+    error = ApiError(422, problem)
+
+    assert error.message == "Unprocessable Content: the document has problems"
+    assert error.details() == ["nodes[0].type: is missing (name it)"]
+
+
+def test_a_server_that_is_away_is_told_with_what_to_do() -> None:
+    with pytest.raises(PenstockError, match="does not answer"):
+        Api("http://127.0.0.1:9", "t").get("/workflows")
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x", "http://"])
+def test_what_is_not_an_address_is_refused(url: str) -> None:
+    with pytest.raises(PenstockError, match="is not an address"):
+        Api(url, "t")
+
+
+@pytest.mark.parametrize(
+    ("payload", "shown"),
+    [
+        (b'{"node": "Set", "status": "success", "took_us": 12}', '"took_us": 12'),
+        (b'{"message": "[red]markup[/red]"}', "[red]markup[/red]"),
+        (b"not json", "finished"),
+        (b"[1]", '"value": [1]'),
+    ],
+)
+def test_a_tap_line_shows_any_payload_as_text(payload: bytes, shown: str) -> None:
+    line: Any = line_of("tap.main.wf.ex.finished", payload)
+
+    assert shown in line.plain
+
+
+def test_doctor_finds_secrets_that_others_can_read(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").write_text(json.dumps({}))
+    (tmp_path / "secrets.json").chmod(0o644)
+
+    bad = [finding for finding in doctor.examine(tmp_path) if finding.level == "bad"]
+
+    assert [finding.remedy for finding in bad] == [f"chmod 600 {tmp_path / 'secrets.json'}"]
+
+
+def test_doctor_finds_a_directory_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+
+    whats = [finding.what for finding in doctor.examine(tmp_path) if finding.level == "bad"]
+
+    assert whats == [f"{tmp_path} is not empty and not a Penstock data directory"]

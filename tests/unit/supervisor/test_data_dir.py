@@ -1,0 +1,64 @@
+"""The data directory: one holder, secrets for their owner, figures that stay."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from penstock.subjects.errors import PenstockError
+from penstock.supervisor.data_dir import DataDir, DataDirInUseError
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> DataDir:
+    made = DataDir(tmp_path / "data")
+    made.prepare()
+    return made
+
+
+def test_one_holder_at_a_time(data_dir: DataDir) -> None:
+    data_dir.lock()
+
+    with pytest.raises(DataDirInUseError, match="in use by another"):
+        DataDir(data_dir.path).lock()
+    assert DataDir(data_dir.path).is_locked
+
+
+def test_a_directory_that_nobody_holds_is_not_locked(data_dir: DataDir) -> None:
+    assert not data_dir.is_locked
+    assert not DataDir(data_dir.path / "absent").is_locked
+
+
+def test_secrets_are_made_once_and_differ(data_dir: DataDir) -> None:
+    first, second = data_dir.secret("nats-gateway"), data_dir.secret("nats-actors")
+
+    assert first != second
+    assert min(len(first), len(second)) >= 32
+    assert DataDir(data_dir.path).secret("nats-gateway") == first
+    assert stat.S_IMODE((data_dir.path / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_the_owner_token_is_made_once(data_dir: DataDir) -> None:
+    token = data_dir.owner_token()
+
+    assert DataDir(data_dir.path).owner_token() == token
+    assert stat.S_IMODE(data_dir.owner_token_file.stat().st_mode) == 0o600
+
+
+def test_the_number_of_partitions_is_fixed_at_the_first_start(data_dir: DataDir) -> None:
+    assert data_dir.partitions(4) == 4
+    assert data_dir.partitions(0) == 4
+
+    with pytest.raises(PenstockError, match="4 partitions"):
+        data_dir.partitions(8)
+
+
+def test_somebody_elses_directory_is_refused_and_ours_is_not(data_dir: DataDir) -> None:
+    data_dir.lock()
+    DataDir(data_dir.path).prepare()
+    foreign = data_dir.path.parent / "foreign"
+    foreign.mkdir()
+    (foreign / "file").touch()
+
+    with pytest.raises(PenstockError, match="not a Penstock data directory"):
+        DataDir(foreign).prepare()
