@@ -55,10 +55,14 @@ class RetryPolicy:
 class NodeType(Protocol):
     """What the compiler must know of a node type in one version; `penstock.sdk.Node` has it."""
 
-    type: str
-    tier: Tier
-    is_trigger: bool
-    required_inputs: int | Literal["all"]
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def tier(self) -> Tier: ...
+
+    @property
+    def is_trigger(self) -> bool: ...
 
     def outputs(self, parameters: dict[str, Any], version: float) -> int:
         """How many main outputs a node with these parameters has, without the error output."""
@@ -110,6 +114,8 @@ class PlanNode:
     credentials: dict[str, dict[str, str]] = field(default_factory=dict)
     pinned: list[dict[str, Any]] | None = None
     timeout_ms: int = 0
+    prepared: Any = None
+    """What the node's own class made of its parameters, once per plan (`Call.prepared`)."""
 
 
 @dataclass(slots=True, eq=False)

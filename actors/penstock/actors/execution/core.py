@@ -28,6 +28,7 @@ from penstock.subjects.messages import Cancel, Outputs, Resume, RunRequest, Step
 from penstock.workflow.plan import OnError, Plan
 
 __all__ = [
+    "State",
     "Turn",
     "advance",
     "apply",

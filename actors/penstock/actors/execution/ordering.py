@@ -115,8 +115,10 @@ def _force_parents(state: State, node: int, source: Source) -> None:
     for edges in state.plan.parents[node]:
         for edge in edges:
             parent = edge.node
-            if parent == source.node or parent in siblings or state.counts[parent]:
+            if parent == source.node or state.counts[parent]:
                 continue
+            if parent in siblings and not _would_get_nothing(state, parent):
+                continue  # it comes next anyway
             forced = _first_not_run(state, parent)
             if forced >= 0 and _would_get_nothing(state, forced):
                 _push(state, Entry(forced, [[{"json": {}}]], [source]))

@@ -10,7 +10,6 @@ from penstock.workflow.plan import PlanNode
 from penstock.workflow.scope import Scope
 
 INLINE_ITEMS_MAX = 2_000
-STEP_TIMEOUT_MS = 300_000
 
 
 def is_inline(node: PlanNode, entry: Entry) -> bool:
@@ -65,7 +64,7 @@ def _step(state: State, entry: Entry, now_ms: int) -> Step:
         runs=_runs(state, entry.node),
         contexts=state.contexts,
         now_ms=now_ms,
-        timeout_ms=node.timeout_ms or STEP_TIMEOUT_MS,
+        timeout_ms=node.timeout_ms,
         partition=0,
         resume_url=state.info.resume_url,
         custom=state.info.custom or None,

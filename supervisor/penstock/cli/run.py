@@ -1,0 +1,78 @@
+"""`penstock run`: execute a workflow document to its end, without a server, and print what it did.
+
+Pinned data is used, as in n8n's editor. The output is JSON in the form of the conformance rows.
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from penstock.cli.arguments import parser
+from penstock.cli.documents import read_document, read_items
+from penstock.cli.local_engine import LocalEngine, Time
+from penstock.cli.local_host import LocalHost
+from penstock.nodes.registry import REGISTRY
+from penstock.subjects.ids import new_id
+from penstock.subjects.messages import Item
+from penstock.workflow.compile import PlanCache
+from penstock.workflow.document import InvalidDocumentError
+
+EXAMPLES = """\
+  penstock run my-workflow.json
+  penstock run my-workflow.json --items input.json
+  penstock run caller.json --with called.json"""
+
+
+def main(argv: list[str]) -> int:
+    """0: finished, 1: failed or left waiting, 2: the document is invalid."""
+    arguments = parser("run", "execute a workflow document without a server", examples=EXAMPLES)
+    arguments.add_argument("file", type=Path, help="a workflow, as n8n exports it (-: stdin)")
+    arguments.add_argument(
+        "--items", type=Path, metavar="FILE", help="JSON: the items that start it"
+    )
+    arguments.add_argument(
+        "--with",
+        dest="others",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a workflow that it may call, by its `id`; may be repeated",
+    )
+    options = arguments.parse_args(argv)
+    try:
+        document = read_document(options.file, REGISTRY)
+        others = [read_document(path, REGISTRY) for path in options.others]
+    except InvalidDocumentError as error:
+        _print_problems(options.file, error)
+        return 2
+    items = read_items(options.items) if options.items else []
+    told = asyncio.run(_execute(document, items, others))
+    print(msgspec.json.format(msgspec.json.encode(told)).decode())
+    return 0 if told["status"] == "success" else 1
+
+
+async def _execute(
+    document: dict[str, Any], items: list[Item], others: list[dict[str, Any]]
+) -> dict[str, Any]:
+    plans = PlanCache(REGISTRY)
+    clock = Time(lambda: time.time_ns() // 1_000_000)
+    async with LocalHost(plans) as host:
+        called = {str(other.get("id")): other for other in others}
+        engine = LocalEngine(plans, host.run, clock, called)
+        plan = plans.add(document)
+        history = await engine.execute(plan, engine.request(plan, new_id(clock.now_ms()), items))
+    return history.as_json()
+
+
+def _print_problems(path: Path, error: InvalidDocumentError) -> None:
+    count = len(error.problems)
+    print(f"penstock run: {path} has {count} problem{'s' * (count > 1)}", file=sys.stderr)
+    for problem in error.problems:
+        print(f"  {problem}", file=sys.stderr)
+        if problem.remedy:
+            print(f"    {problem.remedy}", file=sys.stderr)
