@@ -90,6 +90,11 @@ def ask(region: str, partition: int, kind: str) -> str:
     return f"ask.{region}.{partition}.{token(kind)}"
 
 
+def history(region: str, kind: str) -> str:
+    """Request and reply with whoever keeps a region's history."""
+    return f"ask.{region}.history.{token(kind)}"
+
+
 def heartbeat(kind: str, program_id: str) -> str:
     """A program's sign of life."""
     return f"hb.{token(kind)}.{token(program_id)}"
