@@ -33,7 +33,7 @@ class Codec(Generic[T]):
     __slots__ = ("_decoder", "_encoder", "_name")
 
     def __init__(self, kind: Any) -> None:
-        self._name = getattr(kind, "__name__", str(kind))
+        self._name = _name_of(kind)
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kind)
 
@@ -62,3 +62,9 @@ class Codec(Generic[T]):
             return self._decoder.decode(memoryview(frame)[1:])
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise CodecError(f"malformed {self._name}: {error}") from error
+
+
+def _name_of(kind: Any) -> str:
+    name: str = getattr(kind, "__name__", str(kind))
+    inner = [_name_of(argument) for argument in getattr(kind, "__args__", ())]
+    return f"{name} of {' or '.join(inner)}" if inner else name
