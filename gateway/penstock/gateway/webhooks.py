@@ -1,0 +1,283 @@
+"""The webhook path: from an HTTP request to a durable run, and back. The hottest code here.
+
+A raw ASGI application: no request objects, no middleware. Nothing is awaited but the body, the
+object store (only for binary data) and the one future on which the answer comes. The order
+matters: a success leaves only after the broker's acknowledgement (`ingress`).
+
+    /webhook/<path>                    start the workflow whose route this is
+    /webhook/<webhookId>/<path>        the same, for paths with parameters
+    /webhook-waiting/<execution>[/…]   go on with an execution that waits for a call
+    /webhook-test/…                    refused: there is no editor that listens yet
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from penstock.gateway import clients
+from penstock.gateway.bodies import Body, parse, parse_json, parse_pairs, read, store
+from penstock.gateway.ingress import Ingress
+from penstock.gateway.parts import Parts
+from penstock.gateway.problems import Headers, ProblemError, starting
+from penstock.gateway.replies import Waiting
+from penstock.gateway.routing import Methods, Route, is_header, parameters_of
+from penstock.subjects.messages import Item, Reply, RunRequest
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_JSON = "application/json"
+
+
+class Answer:
+    """An HTTP answer, ready to be sent."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    async def send(self, send: Send) -> None:
+        """Send it whole."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Webhooks:
+    """See the module's text. `is_ready` is set once all routes are known."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.is_ready = False
+        self._routes = parts.routes
+        self._ingress = parts.ingress
+        self._replies = parts.replies
+        self._resuming = parts.resuming
+        self._leases = parts.leases
+        self._blobs = parts.blobs
+        self._clock = parts.clock
+        self._metrics = parts.metrics
+        self._public_url = parts.public_url
+
+    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+        """What to answer a request whose path starts with `/webhook`. Raises `ProblemError`."""
+        if not self.is_ready:
+            raise starting()
+        self._metrics.webhook_requests += 1
+        kind, _, path = scope["path"][1:].partition("/")
+        if kind == "webhook":
+            return await self._call(scope, receive, path.strip("/"))
+        if kind == "webhook-waiting":
+            return await self._resume(scope, receive, path.strip("/"))
+        if kind == "webhook-test":
+            raise ProblemError(
+                404,
+                "nobody listens for test calls: that is a thing of the editor",
+                remedy=f"activate the workflow and call /webhook/{path[:200]}",
+            )
+        raise ProblemError(404, f"there is nothing at {scope['path'][:200]}")
+
+    async def _call(self, scope: Scope, receive: Receive, path: str) -> Answer:
+        methods = self._routes.find(path)
+        if methods is None:
+            raise _unknown(path)
+        headers = headers_of(scope)
+        routes = methods.get(scope["method"])
+        if routes is None:
+            return _other_method(scope["method"], methods, path, headers)
+        route = routes[0]
+        if route.is_restricted or route.ignores_bots:
+            clients.check(route, scope, headers)
+        if self._leases.limits(route.tenant):
+            await self._leases.take(route.tenant)
+        raw = await read(receive, _declared(headers))
+        item = await self._item(route, scope, headers, raw)
+        waiting = self._start(route, item)
+        try:
+            reply = await waiting.future
+        finally:
+            if waiting.number:
+                self._replies.close(waiting)
+        execution = (b"x-penstock-execution", waiting.execution.encode())
+        if reply is None:
+            answer = Answer(route.status, [*route.headers, execution], route.body)
+        else:
+            answer = await self._from_reply(reply)
+            answer.headers.append(execution)
+        origin = headers.get("origin")
+        if origin:
+            answer.headers += clients.cors(route.origins, origin)
+        return answer
+
+    def _start(self, route: Route, item: Item) -> Waiting:
+        """Hand the run to the ingress. No await in here: the id belongs to the present batch."""
+        now_ms = self._clock.now_ms()
+        execution = self._ingress.new_execution(now_ms)
+        if route.mode == "onReceived":
+            waiting, reply = self._replies.immediate(execution), None
+        else:
+            waiting, reply = self._replies.open(execution, route.wait_s)
+        request = RunRequest(
+            execution,
+            route.tenant,
+            route.workflow,
+            route.plan,
+            route.node,
+            "webhook",
+            [item],
+            now_ms,
+            reply,
+            output=route.output,
+        )
+        try:
+            add(self._ingress, request, waiting)
+        except ProblemError:
+            self._replies.close(waiting)
+            raise
+        return waiting
+
+    async def _item(self, route: Route, scope: Scope, headers: dict[str, str], raw: bytes) -> Item:
+        """The webhook node's output for this call."""
+        content_type = headers.get("content-type", "")
+        if content_type == _JSON and raw and not route.raw_body:
+            body = Body(parse_json(raw))
+        elif route.raw_body:
+            body = await self._raw_body(route, content_type, raw)
+        else:
+            body = await parse(
+                content_type, raw, self._blobs, binary_property=route.binary_property
+            )
+        query = scope["query_string"]
+        path = scope["path"]
+        item: Item = {
+            "json": {
+                "headers": headers,
+                "params": parameters_of(route, path[9:].strip("/")) if ":" in route.path else {},
+                "query": parse_pairs(query.decode("latin-1")) if query else {},
+                "body": body.value,
+                "webhookUrl": self._public_url + path,
+                "executionMode": "production",
+            }
+        }
+        if body.binary:
+            item["binary"] = body.binary
+        return item
+
+    async def _raw_body(self, route: Route, content_type: str, raw: bytes) -> Body:
+        """Option `rawBody`: the bytes as they came, beside what they mean if that is clear."""
+        kind = content_type.partition(";")[0].strip().lower() or "application/octet-stream"
+        value: Any = {}
+        if kind == _JSON and raw:
+            value = parse_json(raw)
+        if not raw:
+            return Body(value)
+        entry = await store(self._blobs, raw, mime_type=kind)
+        return Body(value, {route.binary_property: entry})
+
+    async def _resume(self, scope: Scope, receive: Receive, path: str) -> Answer:
+        """Wake an execution that waits for a call; the answer is that of the execution."""
+        execution, _, suffix = path.partition("/")
+        if scope["method"] not in _METHODS:
+            raise ProblemError(405, f"{scope['method']} cannot go on with an execution")
+        headers = headers_of(scope)
+        raw = await read(receive, _declared(headers))
+        body = await parse(
+            headers.get("content-type", ""), raw, self._blobs, binary_property="data"
+        )
+        item: Item = {
+            "json": {
+                "headers": headers,
+                "params": {},
+                "query": parse_pairs(scope["query_string"].decode("latin-1")),
+                "body": body.value,
+                "webhookUrl": self._public_url + scope["path"],
+                "executionMode": "production",
+            }
+        }
+        if body.binary:
+            item["binary"] = body.binary
+        reply = await self._resuming.resume(execution, suffix.strip("/"), scope["method"], item)
+        answer = await self._from_reply(reply)
+        answer.headers.append((b"x-penstock-execution", execution.encode()))
+        return answer
+
+    async def _from_reply(self, reply: Reply) -> Answer:
+        """An execution's answer as HTTP. Headers that would break the answer are dropped."""
+        body = await self._blobs.get(reply.blob) if reply.blob else reply.body
+        headers = [
+            (name.lower().encode(), value.encode("latin-1"))
+            for name, value in reply.headers.items()
+            if is_header(name.lower(), value)
+        ]
+        status = reply.status if 200 <= reply.status <= 599 else 500
+        if status not in {204, 304}:
+            headers.append((b"content-length", str(len(body)).encode()))
+        else:
+            body = b""
+        return Answer(status, headers, body)
+
+
+def add(ingress: Ingress, request: RunRequest, waiting: Waiting) -> None:
+    """`ingress.add`, also for values that JSON can hold and messages cannot.
+
+    JavaScript has no integers beyond 2^53 either: it would have made the same floats of them.
+    """
+    try:
+        ingress.add(request, waiting)
+    except OverflowError:
+        request.items = _with_floats(request.items)
+        ingress.add(request, waiting)
+    except UnicodeEncodeError as error:
+        raise ProblemError(400, f"text that is not Unicode: {error.reason}") from error
+
+
+def _with_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_floats(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(child) for child in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return value
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Header names (lower case) to values; those of a repeated name joined by commas."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name = raw_name.decode("latin-1")
+        value = raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _declared(headers: dict[str, str]) -> bytes | None:
+    length = headers.get("content-length")
+    return None if length is None else length.encode()
+
+
+def _unknown(path: str) -> ProblemError:
+    return ProblemError(
+        404,
+        f"no active workflow has a webhook at {path[:200]!r}",
+        remedy="check the path, and that the workflow is active",
+    )
+
+
+def _other_method(method: str, methods: Methods, path: str, headers: dict[str, str]) -> Answer:
+    """OPTIONS is answered for every route; any other method that nobody serves is a 405."""
+    if method == "OPTIONS":
+        first = next(iter(methods.values()))[0]
+        return Answer(204, clients.preflight(sorted(methods), first.origins, headers))
+    allowed = ", ".join(["OPTIONS", *sorted(methods)])
+    raise ProblemError(
+        405,
+        f"the webhook at {path[:200]!r} is not for {method}",
+        remedy=f"use {allowed}",
+        headers=[(b"allow", allowed.encode())],
+    )
