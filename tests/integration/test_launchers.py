@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import nats
-import nats.errors
-import nats.js.errors
 import psycopg
 import pytest
 
@@ -142,103 +140,6 @@ async def nats_as(server: NatsServer, role: str) -> tuple[Any, list[str]]:
 
 def nats_program(server: NatsServer) -> Program:
     return Program(name="nats", argv=server.argv, probe=lambda pid: server.wait_until_serving())
-
-
-@pytest.mark.parametrize(
-    ("role", "subject"),
-    [
-        ("sandbox", "exec.local.0.in.run"),
-        ("sandbox", "exec.local.0.journal"),
-        ("sandbox", "$JS.API.CONSUMER.CREATE.EXEC.x.exec.>"),
-        ("sandbox", "$KV.plans.x"),
-        ("gateway", "exec.local.0.journal"),
-        ("gateway", "$JS.API.STREAM.DELETE.EXEC"),
-        ("gateway", "done.local.0"),
-        ("actors", "$JS.API.STREAM.CREATE.X"),
-        ("projector", "exec.local.0.journal"),
-        ("projector", "$JS.API.STREAM.PURGE.EXEC"),
-        ("tap", "tap.main.w.e.started"),
-        ("tap", "_INBOX.admin.x"),
-    ],
-)
-def test_a_role_may_not_publish_what_is_not_its_business(role: str, subject: str) -> None:
-    refusals = _refusals(role, publish=subject)
-
-    assert len(refusals) == 1
-    assert "permissions violation for publish" in refusals[0].lower()
-
-
-@pytest.mark.parametrize(
-    ("role", "subject"),
-    [
-        ("sandbox", ">"),
-        ("sandbox", "exec.>"),
-        ("sandbox", "_INBOX.actors.>"),
-        ("sandbox", "tap.>"),
-        ("gateway", "exec.>"),
-        ("gateway", "_INBOX.admin.>"),
-        ("tap", "exec.>"),
-        ("tap", "_INBOX.>"),
-        ("tap", "$KV.>"),
-    ],
-)
-def test_a_role_may_not_listen_to_what_is_not_its_business(role: str, subject: str) -> None:
-    refusals = _refusals(role, subscribe=subject)
-
-    assert len(refusals) == 1
-    assert "permissions violation for subscription" in refusals[0].lower()
-
-
-_SERVERS: dict[str, NatsServer] = {}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def shared_nats() -> Iterator[None]:
-    """One server for all questions of rights; they change nothing in it."""
-    import subprocess
-
-    with tempfile.TemporaryDirectory(prefix="penstock-") as directory:
-        made = DataDir(Path(directory) / "data")
-        made.prepare()
-        server = _SERVERS["nats"] = nats_launcher.configure(made)
-        process = subprocess.Popen(server.argv, stderr=subprocess.DEVNULL)
-        try:
-            running(server.wait_until_serving())
-            yield
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _refusals(role: str, *, publish: str = "", subscribe: str = "") -> list[str]:
-    told: list[str] = []
-
-    async def play() -> None:
-        client, refusals = await nats_as(_SERVERS["nats"], role)
-        if publish:
-            await client.publish(publish, b"")
-        if subscribe:
-            await client.subscribe(subscribe)
-        await client.flush()
-        # The refusal comes on the same connection ahead of the flush's answer, but it is told
-        # by a task of its own.
-        while not refusals:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        told.extend(refusals)
-        await client.close()
-
-    running(play())
-    return told
-
-
-def test_a_wrong_password_is_refused() -> None:
-    async def play() -> None:
-        with pytest.raises(nats.errors.Error):
-            await nats.connect(
-                _SERVERS["nats"].url, user="admin", password="x", allow_reconnect=False
-            )
-
-    running(play())
 
 
 def test_nats_keeps_its_streams_and_its_port_over_kill_9(data_dir: DataDir) -> None:
