@@ -9,7 +9,7 @@ from pathlib import Path
 
 from penstock.cli.api import Api, ApiError, segment
 from penstock.cli.arguments import add_server, api_of, parser
-from penstock.cli.documents import Found, read
+from penstock.cli.document_files import Found, find
 
 _EXAMPLES = """\
   penstock import my-workflow.json
@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     add_server(it)
     options = it.parse_args(argv)
     api = api_of(options)
-    results = [_import(api, found, is_activated=options.activate) for found in read(options.files)]
+    results = [_import(api, found, is_activated=options.activate) for found in find(options.files)]
     failed = results.count(False)
     print(f"{len(results) - failed} imported, {failed} failed")
     return 1 if failed or not results else 0

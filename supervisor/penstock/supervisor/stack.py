@@ -1,7 +1,8 @@
 """The tree behind `penstock up`: every program of one machine, in start order.
 
     penstock                 one_for_one
-      servers                nats, postgres
+      broker                 nats
+      database               postgres, unless PENSTOCK_POSTGRES_URL names one
       projector
       sandbox-hosts
       actors                 N
@@ -42,7 +43,10 @@ MODULES = {
     "sandbox_host": "penstock.sandbox_host",
 }
 
-_PASSED_ON = ("PENSTOCK_LOG_LEVEL", "PENSTOCK_TIMEZONE", "PENSTOCK_PUBLIC_URL")
+_PASSED_ON = (
+    *("PENSTOCK_LOG_LEVEL", "PENSTOCK_TIMEZONE", "PENSTOCK_PUBLIC_URL"),
+    *("PENSTOCK_TIERS", "PENSTOCK_SANDBOX", "PENSTOCK_EGRESS_ALLOW"),
+)
 _BARE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", *_PASSED_ON)
 
 
@@ -89,7 +93,8 @@ class _Stack:
         """The children of the root, in start order."""
         many = self._settings
         return [
-            self._group("servers", self._servers()),
+            self._group("broker", [self._broker()], is_awaited=True),
+            self._group("database", self._databases()),
             self._group("projector", [self._child("projector", "projector", shutdown_s=1.5)]),
             self._group("sandbox-hosts", [self._child("sandbox_host", "sandbox", shutdown_s=1.5)]),
             self._group(
@@ -108,16 +113,19 @@ class _Stack:
             ),
         ]
 
-    def _group(self, name: str, children: Sequence[ChildSpec]) -> ChildSpec:
+    def _group(
+        self, name: str, children: Sequence[ChildSpec], *, is_awaited: bool = False
+    ) -> ChildSpec:
         return supervisor_child(
             SupervisorSpec(name=name, children=children, intensity=GROUP),
             on_event=self._settings.on_event,
+            is_awaited=is_awaited,
             path=f"penstock/{name}",
         )
 
-    def _servers(self) -> list[ChildSpec]:
+    def _broker(self) -> ChildSpec:
         log = self._log("nats", is_shown=False)
-        broker = Program(
+        server = Program(
             name="nats",
             argv=self._nats.argv,
             env=_environment(is_bare=True),
@@ -125,16 +133,18 @@ class _Stack:
             pid_file=self._data.run / "nats.pid",
             on_line=log,
         )
-        servers = [process_child(broker, shutdown_s=2.0)]
-        if self._postgres is not None:
-            database = replace(
-                self._postgres.program(),
-                env=_environment(is_bare=True),
-                pid_file=self._data.run / "postgres.pid",
-                on_line=self._log("postgres", is_shown=False),
-            )
-            servers.append(process_child(database, shutdown_s=3.0, is_awaited=False))
-        return servers
+        return process_child(server, shutdown_s=2.0)
+
+    def _databases(self) -> list[ChildSpec]:
+        if self._postgres is None:
+            return []
+        server = replace(
+            self._postgres.program(),
+            env=_environment(is_bare=True),
+            pid_file=self._data.run / "postgres.pid",
+            on_line=self._log("postgres", is_shown=False),
+        )
+        return [process_child(server, shutdown_s=2.0)]
 
     async def _wait_for_streams(self, told: Callable[[str], None]) -> None:
         """Return when the broker serves and holds every stream; a restarted one has lost those

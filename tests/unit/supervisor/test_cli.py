@@ -10,7 +10,7 @@ import pytest
 
 from penstock.cli import doctor, main
 from penstock.cli.api import Api, ApiError
-from penstock.cli.documents import read
+from penstock.cli.document_files import find
 from penstock.cli.tap import line_of
 from penstock.subjects.errors import PenstockError
 
@@ -87,7 +87,7 @@ def test_documents_are_found_in_files_arrays_and_directories(tmp_path: Path) -> 
     (tmp_path / "many.json").write_text('[{"name": "two"}, 3]')
     (tmp_path / "broken.json").write_text("{")
 
-    found = list(read([tmp_path, tmp_path / "absent.json"]))
+    found = list(find([tmp_path, tmp_path / "absent.json"]))
 
     documents = {Path(one.where).name: one.document for one in found if one.document}
     assert documents == {"one.json": {"name": "one"}, "many.json[0]": {"name": "two"}}
