@@ -8,15 +8,17 @@ only read. Errors of any kind become answers: an exception must not cross into t
 from collections.abc import Callable
 from typing import Any
 
+import jmespath
 import msgspec
 
 from penstock.sandbox_host import faults
 from penstock.sandbox_host.names import MODULES
 from penstock.sdk.call import Call, NodeError
 from penstock.subjects.errors import PenstockError
-from penstock.workflow.scope import Run
+from penstock.subjects.messages import Source
+from penstock.workflow.expressions import lineage
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+_encode = msgspec.json.Encoder(enc_hook=lambda value: None).encode
 _decode = msgspec.json.Decoder().decode
 
 
@@ -87,27 +89,86 @@ class Bridge:
     # ---- other nodes
 
     def node_exists(self, name: str) -> None:
-        if name not in self._scope.plan.by_name:
-            raise NodeError("Referenced node doesn't exist", name="ExpressionError")
+        lineage.node_index(self._scope, name)
 
     def node_is_known(self, name: str) -> bool:
         return name in self._scope.plan.by_name
 
-    def _runs(self, name: str) -> list[Run]:
-        return self._scope.runs.get(self._scope.plan.by_name[name], [])
-
     def node_is_executed(self, name: str) -> bool:
-        return bool(self._runs(name))
+        return lineage.is_executed(self._scope, name)
 
     def node_all(self, name: str, _item: int, branch: Any = None, run: Any = None) -> list[Any]:
-        runs = self._runs(name)
-        if not runs:
-            raise NodeError(f"Node '{name}' hasn't been executed", name="ExpressionError")
-        outputs = runs[-1 if run is None else run].outputs or []
-        return outputs[branch or 0] or []
+        return lineage.node_items(self._scope, name, branch, run)
+
+    def node_item(self, name: str, _here: int, index: int) -> Any:
+        return lineage.paired_item(self._scope, name, index)
+
+    def item_matching_argument(self) -> None:
+        raise NodeError("Missing item index for .itemMatching()", name="ExpressionError")
 
     def node_params(self, name: str) -> dict[str, Any]:
-        return self._scope.plan.nodes[self._scope.plan.by_name[name]].parameters
+        scope = self._scope
+        return scope.plan.nodes[lineage.node_index(scope, name)].parameters
+
+    def node_context(self, name: str) -> dict[str, Any]:
+        scope = self._scope
+        return scope.contexts.get(lineage.node_index(scope, name), {})
+
+    def node_run_index(self, name: str) -> int:
+        return len(lineage.executed_runs(self._scope, name)) - 1
+
+    def legacy_item(self, name: str, index: int) -> Any:
+        items = lineage.node_items(self._scope, name)
+        if index >= len(items):
+            raise NodeError(f'No data found for item-index: "{index}"', name="ExpressionError")
+        return items[index]
+
+    def items_of(self, name: str | None, output: int, run: int) -> list[Any]:
+        if name is None:
+            return self._call.items
+        return lineage.node_items(self._scope, name, output, run)
+
+    def prev_node(self) -> dict[str, Any]:
+        source = self._source_run()
+        if source is None:
+            return {}
+        name = self._scope.plan.nodes[source.node].name
+        return {"name": name, "outputIndex": source.output, "runIndex": source.run}
+
+    def _source_run(self) -> Source | None:
+        sources = self._scope.sources
+        return sources[0] if sources else None
+
+    def input_params(self) -> dict[str, Any]:
+        source = self._source_run()
+        return {} if source is None else self._scope.plan.nodes[source.node].parameters
+
+    def input_context(self) -> dict[str, Any]:
+        source = self._source_run()
+        return {} if source is None else self._scope.contexts.get(source.node, {})
+
+    # ---- this node and its execution
+
+    def parameters(self, item: int) -> dict[str, Any]:
+        return {name: self._call.param(name, item) for name in self._scope.node.compiled}
+
+    def parameter(self, name: str, item: int) -> Any:
+        return self._call.option(name, item)
+
+    def raw_parameters(self) -> dict[str, Any]:
+        return self._scope.node.parameters
+
+    def jmespath(self, data: Any, query: str) -> Any:
+        return jmespath.search(query, data)
+
+    def custom_set(self, key: str, value: Any) -> None:
+        self._scope.execution.custom[str(key)] = str(value)
+
+    def custom_get(self, key: str) -> Any:
+        return self._scope.execution.custom.get(key)
+
+    def custom_all(self) -> dict[str, Any]:
+        return self._scope.execution.custom
 
     def refuse(self, what: str) -> None:
         if what == "env":

@@ -38,7 +38,7 @@ class Executor:
     ) -> None:
         self._plans = plans
         self._pool = pool
-        self._host_id = host_id
+        self.host_id = host_id
         self._services = services
         self._documents: dict[str, bytes] = {}
 
@@ -56,7 +56,7 @@ class Executor:
             seq=step.seq,
             attempt=step.attempt,
             outcome=outcome,
-            host=self._host_id,
+            host=self.host_id,
             started_ms=started_ms,
             took_us=(time.perf_counter_ns() - started) // 1000,
         )

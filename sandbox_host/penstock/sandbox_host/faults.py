@@ -153,7 +153,7 @@ def _text(node: Any, calls: bool) -> str:
 
 
 def _string(node: Any, calls: bool) -> str:
-    return '"' + node.text.decode()[1:-1] + '"'
+    return f'"{_text(node, calls)[1:-1]}"'
 
 
 _SHOWN: dict[str, Any] = {

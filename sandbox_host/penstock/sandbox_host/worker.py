@@ -18,7 +18,9 @@ from typing import NoReturn
 
 import msgspec
 
+from penstock.nodes.registry import REGISTRY
 from penstock.sandbox_host import kernel
+from penstock.sandbox_host.engines import Engines
 from penstock.sandbox_host.frames import (
     RESULT_BYTES_MAX,
     Done,
@@ -31,8 +33,11 @@ from penstock.sandbox_host.frames import (
 )
 from penstock.sandbox_host.scopes import scope_of
 from penstock.sandbox_host.settings import ZygoteSettings
+from penstock.sdk import user_code
+from penstock.sdk.runner import run_node
 from penstock.subjects.errors import ErrorInfo
-from penstock.subjects.messages import Outcome
+from penstock.subjects.messages import Outcome, Step
+from penstock.workflow.compile import compile_document
 from penstock.workflow.plan import Plan
 
 SCRATCH = "/scratch"
@@ -147,7 +152,7 @@ def run(channel: int, isolation: Isolation) -> NoReturn:
         layers = isolation.enter(channel)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=_CHANNEL)
         random.seed()
-        _install_engines()
+        user_code.install(Engines())
         sock.sendall(pack(_encode(Ready(layers))))
         _Session(sock).serve()
     except MemoryError:
@@ -157,13 +162,6 @@ def run(channel: int, isolation: Isolation) -> NoReturn:
         with contextlib.suppress(BaseException):
             os.write(_CHANNEL, pack(_encode(Lost(f"{type(error).__name__}: {error}"[:500]))))
     os._exit(0)
-
-
-def _install_engines() -> None:
-    from penstock.sandbox_host.engines import Engines
-    from penstock.sdk import user_code
-
-    user_code.install(Engines())
 
 
 class _Session:
@@ -194,22 +192,22 @@ class _Session:
         assert self._plan is not None, "work before setup"
         started = time.perf_counter()
         plan = self._plan
-        outcome = _guarded(lambda: _run_step(plan, message))
+        outcome = _guarded(lambda: _run_step(plan, message.step))
         took_us = int((time.perf_counter() - started) * 1e6)
         self._out += _packed(Done(message.ticket, outcome, took_us))
 
 
 def _compiled(setup: Setup) -> Plan:
-    from penstock.nodes.registry import REGISTRY
-    from penstock.workflow.compile import compile_document
-
     return compile_document(msgspec.json.decode(setup.document), REGISTRY, key=setup.plan)
 
 
-def _run_step(plan: Plan, work: "object") -> Outcome:
-    from penstock.sdk.runner import run_node
-
-    return run_node(scope_of(plan, work.step))  # type: ignore[attr-defined]
+def _run_step(plan: Plan, step: Step) -> Outcome:
+    scope = scope_of(plan, step)
+    custom = dict(scope.execution.custom)
+    outcome = run_node(scope)
+    if scope.execution.custom != custom:
+        outcome.custom = scope.execution.custom
+    return outcome
 
 
 def _guarded(run_step: Callable[[], Outcome]) -> Outcome:

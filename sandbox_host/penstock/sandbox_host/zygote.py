@@ -26,6 +26,7 @@ if __name__ == "__main__":
 
 import msgspec
 
+from penstock.nodes.registry import REGISTRY
 from penstock.sandbox_host import kernel, settings, worker
 from penstock.sandbox_host.kernel import NEWCGROUP, NEWIPC, NEWNET, NEWNS, NEWPID, NEWUSER, NEWUTS
 from penstock.sandbox_host.settings import Exited, Spawned, Up, ZygoteSettings
@@ -38,8 +39,6 @@ _PRELOAD = """
 array base64 bisect calendar cmath collections copy csv datetime decimal difflib enum fractions
 functools hashlib heapq hmac html io itertools json math operator random re secrets statistics
 string struct textwrap time traceback types typing unicodedata urllib.parse uuid zlib zoneinfo
-penstock.workflow.compile penstock.nodes.registry penstock.sandbox_host.javascript
-penstock.sandbox_host.python
 """
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -56,8 +55,7 @@ def main() -> None:
         layers += ["namespaces", "root", "no-network"]
     except OSError as error:
         missing["namespaces"] = str(error)
-    for name in _PRELOAD.split():
-        __import__(name)
+    _preload()
     for layer, apply in (("no-new-privileges", _forbid_privileges), ("rlimits", _limit_zygote)):
         try:
             apply()
@@ -70,6 +68,14 @@ def main() -> None:
     with contextlib.suppress(ConnectionError):  # the host is gone, and so are its wishes
         _Server(control, config, has_namespaces="namespaces" in layers).serve()
     os._exit(0)
+
+
+def _preload() -> None:
+    """What steps will import, imported once, from inside the new root."""
+    for name in _PRELOAD.split():
+        __import__(name)
+    for type_name in REGISTRY.names():
+        REGISTRY.versions(type_name)
 
 
 def _isolate(config: ZygoteSettings) -> None:

@@ -1,0 +1,148 @@
+"""The sandbox host as a program: connects, serves its tiers, tells that it lives, drains.
+
+Environment beside `Config`'s: PENSTOCK_TIERS (`process,trusted`), PENSTOCK_SANDBOX (`weak` lets
+user code run without the minimum of isolation), PENSTOCK_EGRESS_ALLOW (networks that nodes may
+reach although they are private), PENSTOCK_READY_FD (a descriptor that gets `ready`).
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from penstock.sandbox_host.egress import EgressPolicy
+from penstock.sandbox_host.executor import Executor
+from penstock.sandbox_host.host import TierServer
+from penstock.sandbox_host.plans import Plans
+from penstock.sandbox_host.pool import PoolSettings, ProcessPool
+from penstock.sandbox_host.services import Services
+from penstock.subjects import names
+from penstock.subjects.blobs import BlobStore
+from penstock.subjects.bus_nats import NatsBus
+from penstock.subjects.codec import Codec
+from penstock.subjects.config import Config
+from penstock.subjects.errors import PenstockError
+from penstock.subjects.messages import Heartbeat
+
+TIERS = ("process", "trusted")
+_GRACE_S = 7.0
+_HEARTBEAT_S = 1.0
+_SLOTS = {"process": 16, "trusted": 64}
+_HEARTBEATS: Codec[Heartbeat] = Codec(Heartbeat)
+
+
+def main() -> int:
+    """Run until SIGTERM; 0 after a clean drain, 1 when it could not start."""
+    try:
+        config = Config.from_env()
+        run = asyncio.run
+        with contextlib.suppress(ImportError):
+            from uvloop import run
+        run(_serve(config, wanted_tiers(os.environ.get("PENSTOCK_TIERS", ""))))
+    except PenstockError as error:
+        log("failed", message=error.message, remedy=error.remedy)
+        return 1
+    return 0
+
+
+def wanted_tiers(text: str) -> tuple[str, ...]:
+    """The tiers in a comma list, all when it is empty; `PenstockError` for an unknown one."""
+    tiers = tuple(each.strip() for each in text.split(",") if each.strip()) or TIERS
+    for tier in tiers:
+        if tier not in TIERS:
+            raise PenstockError(
+                f"PENSTOCK_TIERS names {tier!r}, which is no tier",
+                remedy=f"use a comma list of {', '.join(TIERS)}",
+            )
+    return tiers
+
+
+def log(event: str, **fields: object) -> None:
+    """One line of JSON on stderr."""
+    line = {"event": event, "program": "sandbox-host", "at_ms": time.time_ns() // 1_000_000}
+    sys.stderr.write(msgspec.json.encode({**line, **fields}).decode() + "\n")
+    sys.stderr.flush()
+
+
+@dataclass(slots=True)
+class _Host:
+    """What one process holds."""
+
+    id: str
+    bus: NatsBus
+    pool: ProcessPool
+    services: Services
+    servers: list[TierServer]
+    started_ms: int
+
+
+async def _serve(config: Config, tiers: tuple[str, ...]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    host = await _start(config, tiers)
+    beating = asyncio.ensure_future(_beat(host))
+    log("ready", id=host.id, tiers=list(tiers), isolation=host.pool.isolation.report())
+    _tell_ready()
+    await stop.wait()
+    log("draining", id=host.id)
+    await asyncio.gather(*(server.drain(_GRACE_S) for server in host.servers))
+    beating.cancel()
+    await host.pool.close()
+    await host.services.close()
+    await host.bus.close()
+    log("stopped", id=host.id, finished=sum(server.finished for server in host.servers))
+
+
+async def _start(config: Config, tiers: tuple[str, ...]) -> _Host:
+    host_id = secrets.token_hex(6)
+    bus = await NatsBus.connect(
+        config.nats_url,
+        user=config.nats_user,
+        password=config.nats_password,
+        name=f"sandbox-{host_id}",
+    )
+    pool = ProcessPool(PoolSettings(allow_weak=os.environ.get("PENSTOCK_SANDBOX", "") == "weak"))
+    await pool.start()
+    services = Services(
+        policy=EgressPolicy.from_text(os.environ.get("PENSTOCK_EGRESS_ALLOW", "")),
+        blobs=BlobStore.local(config.data_dir / "blobs"),
+    )
+    executor = Executor(Plans(bus), pool, host_id=host_id, services=services)
+    servers = [
+        TierServer(
+            bus,
+            executor,
+            region=config.region,
+            tier=tier,
+            slots=_SLOTS[tier],
+        )
+        for tier in tiers
+    ]
+    for server in servers:
+        await server.start()
+    return _Host(host_id, bus, pool, services, servers, time.time_ns() // 1_000_000)
+
+
+def _tell_ready() -> None:
+    number = os.environ.get("PENSTOCK_READY_FD", "")
+    if number.isdigit():
+        with contextlib.suppress(OSError):
+            os.write(int(number), b"ready\n")
+            os.close(int(number))
+
+
+async def _beat(host: _Host) -> None:
+    """A sign of life each second."""
+    subject = names.heartbeat("sandbox", host.id)
+    while True:
+        free = sum(server.free for server in host.servers)
+        beat = Heartbeat("sandbox", host.id, os.getpid(), host.started_ms, free=free)
+        host.bus.publish(subject, _HEARTBEATS.encode(beat))
+        await asyncio.sleep(_HEARTBEAT_S)
