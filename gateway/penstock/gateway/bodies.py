@@ -6,7 +6,7 @@ in the item. No body is `{}`. Nothing here trusts a declared length: `read` coun
 """
 
 import mimetypes
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
@@ -14,14 +14,13 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.types import Receive
 
 from penstock.gateway.problems import ProblemEntry, ProblemError
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
 DEPTH_MAX = 200
 FIELDS_MAX = 10_000
-
-Receive = Callable[[], Awaitable[Any]]
 
 _decode_json = msgspec.json.Decoder().decode
 

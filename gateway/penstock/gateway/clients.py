@@ -6,7 +6,8 @@ calls can write them.
 
 import ipaddress
 import re
-from typing import Any
+
+from starlette.types import Scope
 
 from penstock.gateway.problems import Headers, ProblemError
 from penstock.gateway.routing import Route
@@ -18,7 +19,7 @@ _BOTS = re.compile(
 )
 
 
-def check(route: Route, scope: dict[str, Any], headers: dict[str, str]) -> None:
+def check(route: Route, scope: Scope, headers: dict[str, str]) -> None:
     """Raise the 403 that the route's options ask for, if they do."""
     if route.is_restricted and not _is_allowed(route, scope.get("client")):
         raise ProblemError(403, "this address may not call this webhook")

@@ -222,10 +222,7 @@ class Directory:
 def checked_document(raw: Any, types: NodeTypes) -> Checked:
     """Everything there is to find out about a document without running it."""
     document, problems = check(raw)
-    if not problems:
-        problems = expression_problems(document, types)
-    else:
-        problems += expression_problems(document, types)
+    problems += expression_problems(document, types)
     if problems:
         raise ProblemError(
             422,

@@ -9,12 +9,15 @@ from penstock.gateway.ingress import Ingress
 from penstock.gateway.leases import Leases
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.owners import Owners
+from penstock.gateway.programs import Programs
 from penstock.gateway.replies import Replies
 from penstock.gateway.resuming import Resuming
 from penstock.gateway.routing import RoutingTable
 from penstock.gateway.signals import Signals
+from penstock.gateway.watchers import Taps
 from penstock.subjects.bus import Bus
 from penstock.subjects.clock import Clock
+from penstock.subjects.history import HistoryClient
 from penstock.workflow.plan import NodeTypes
 
 
@@ -47,6 +50,9 @@ class Parts:
     owners: Owners
     resuming: Resuming
     leases: Leases
+    history: HistoryClient
+    programs: Programs
+    taps: Taps
 
     @property
     def bus(self) -> Bus:
@@ -70,7 +76,7 @@ class Parts:
 
 
 def assemble(around: Surroundings) -> Parts:
-    """Make the parts. Subscribes to this gateway's replies; starts nothing else."""
+    """Make the parts. Subscribes to replies and heartbeats; starts nothing else."""
     bus, region, partitions = around.bus, around.region, around.partitions
     routes = RoutingTable()
     catalog = Catalog(routes, around.metrics)
@@ -96,4 +102,7 @@ def assemble(around: Surroundings) -> Parts:
         owners=owners,
         resuming=Resuming(owners, signals, replies),
         leases=Leases(bus, region=region, partitions=partitions, metrics=around.metrics),
+        history=HistoryClient(bus, region),
+        programs=Programs(bus, around.clock, gateway=around.gateway),
+        taps=Taps(bus, tenant="main", gateway=around.gateway, metrics=around.metrics),
     )

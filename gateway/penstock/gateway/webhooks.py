@@ -10,47 +10,28 @@ matters: a success leaves only after the broker's acknowledgement (`ingress`).
     /webhook-test/…                    refused: there is no editor that listens yet
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
+from starlette.types import Receive, Scope
+
 from penstock.gateway import clients
+from penstock.gateway.answers import Answer
 from penstock.gateway.bodies import Body, parse, parse_json, parse_pairs, read, store
-from penstock.gateway.ingress import Ingress
 from penstock.gateway.parts import Parts
-from penstock.gateway.problems import Headers, ProblemError, starting
+from penstock.gateway.problems import ProblemError
 from penstock.gateway.replies import Waiting
 from penstock.gateway.routing import Methods, Route, is_header, parameters_of
+from penstock.gateway.starting import add
 from penstock.subjects.messages import Item, Reply, RunRequest
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _JSON = "application/json"
 
 
-class Answer:
-    """An HTTP answer, ready to be sent."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-    async def send(self, send: Send) -> None:
-        """Send it whole."""
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        await send({"type": "http.response.body", "body": self.body})
-
-
 class Webhooks:
-    """See the module's text. `is_ready` is set once all routes are known."""
+    """See the module's text. Made once all routes are known."""
 
     def __init__(self, parts: Parts) -> None:
-        self.is_ready = False
         self._routes = parts.routes
         self._ingress = parts.ingress
         self._replies = parts.replies
@@ -63,8 +44,6 @@ class Webhooks:
 
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
         """What to answer a request whose path starts with `/webhook`. Raises `ProblemError`."""
-        if not self.is_ready:
-            raise starting()
         self._metrics.webhook_requests += 1
         kind, _, path = scope["path"][1:].partition("/")
         if kind == "webhook":
@@ -217,33 +196,6 @@ class Webhooks:
         else:
             body = b""
         return Answer(status, headers, body)
-
-
-def add(ingress: Ingress, request: RunRequest, waiting: Waiting) -> None:
-    """`ingress.add`, also for values that JSON can hold and messages cannot.
-
-    JavaScript has no integers beyond 2^53 either: it would have made the same floats of them.
-    """
-    try:
-        ingress.add(request, waiting)
-    except OverflowError:
-        request.items = _with_floats(request.items)
-        ingress.add(request, waiting)
-    except UnicodeEncodeError as error:
-        raise ProblemError(400, f"text that is not Unicode: {error.reason}") from error
-
-
-def _with_floats(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_floats(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_with_floats(child) for child in value]
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        try:
-            return float(value)
-        except OverflowError:
-            return None
-    return value
 
 
 def headers_of(scope: Scope) -> dict[str, str]:

@@ -1,0 +1,162 @@
+"""Endpoints of executions: start, read, list, cancel, retry.
+
+Reading joins two views of one thing. The history is complete but late; an execution that it does
+not know as ended may be open, and then its owner's state is shown instead.
+"""
+
+from typing import Any
+
+from penstock.gateway.api.endpoint import ApiCall
+from penstock.gateway.api.shapes import (
+    ExecutionCanceled,
+    ExecutionList,
+    ExecutionStarted,
+)
+from penstock.gateway.directory import version_of
+from penstock.gateway.problems import ProblemError
+from penstock.gateway.resuming import EXECUTION
+from penstock.gateway.starting import start
+from penstock.subjects.errors import BusError
+from penstock.subjects.history import ListExecutions, Recorded
+from penstock.subjects.messages import Cancel, Item, RunRequest
+from penstock.subjects.views import ENDED, ExecutionView
+
+ADHOC = "adhoc"
+"""Stands for the workflow of an execution whose document was given with the request."""
+
+
+async def start_one(call: ApiCall) -> ExecutionStarted:
+    body = call.body
+    if bool(body.workflow) == (body.document is not None):
+        raise ProblemError(422, "give either a workflow's id or a document")
+    if body.document is not None:
+        plan, workflow = (await call.parts.directory.save_document(body.document)).hash, ADHOC
+    else:
+        record = (await call.parts.directory.get(call.tenant, _plain(body.workflow))).record
+        plan, workflow = version_of(record, body.version).hash, record.id
+    if body.start:
+        await _check_start(call, plan, body.start)
+    request = RunRequest(
+        "", call.tenant, workflow, plan, body.start, "manual", _items(body.items), 0
+    )
+    return ExecutionStarted(id=await start(call.parts, request))
+
+
+async def read(call: ApiCall) -> ExecutionView:
+    execution = _id(call)
+    recorded, outage = None, None
+    try:
+        recorded = await call.parts.history.read(call.tenant, execution)
+    except BusError as error:
+        # The history being down must not hide what is open.
+        outage = error
+    if recorded is not None and recorded.status in ENDED:
+        return recorded
+    live = (await call.parts.owners.state(execution)).view
+    if live is not None and live.tenant == call.tenant:
+        return live
+    if recorded is not None:
+        return recorded
+    if outage is not None:
+        raise outage
+    raise _not_found(execution)
+
+
+async def list_all(call: ApiCall) -> ExecutionList:
+    query = call.query
+    page = await call.parts.history.list(
+        ListExecutions(
+            tenant=call.tenant,
+            workflow=query.workflow,
+            status=query.status,
+            since_ms=query.since_ms,
+            until_ms=query.until_ms,
+            cursor=query.cursor,
+            limit=query.limit,
+        )
+    )
+    return ExecutionList(executions=page.rows, next_cursor=page.next_cursor)
+
+
+async def cancel(call: ApiCall) -> ExecutionCanceled:
+    view = await read(call)
+    if view.status in ENDED:
+        raise ProblemError(409, f"the execution has ended: {view.status}")
+    owner = call.parts.owners.partition(view.id)
+    await call.parts.signals.send(owner, Cancel(view.id, "canceled through the API"))
+    return ExecutionCanceled(id=view.id)
+
+
+async def retry(call: ApiCall) -> ExecutionStarted:
+    view = await read(call)
+    if view.status not in {"error", "canceled"}:
+        raise ProblemError(
+            409,
+            f"the execution's status is {view.status}",
+            remedy="only what failed or was canceled can be tried again",
+        )
+    recorded = await call.parts.history.recorded(call.tenant, view.id)
+    if recorded is None:
+        raise _not_found(view.id)
+    before = recorded.request
+    plan = before.plan
+    seed: list[Any] | None = recorded.events
+    if call.body.version == "latest" and before.workflow != ADHOC:
+        plan = (await call.parts.directory.get(call.tenant, before.workflow)).record.hash
+        if plan != before.plan:
+            seed = await _seed_for(call, recorded, plan)
+    request = RunRequest(
+        "",
+        call.tenant,
+        before.workflow,
+        plan,
+        before.start,
+        "retry",
+        before.items,
+        0,
+        retry_of=view.id,
+        seed=seed,
+        output=before.output,
+    )
+    return ExecutionStarted(id=await start(call.parts, request))
+
+
+async def _seed_for(call: ApiCall, recorded: Recorded, plan: str) -> list[Any] | None:
+    """The recorded events if they mean the same in another version, else `None`: begin anew.
+
+    Events refer to nodes by position, so the versions must have the same nodes in the same order.
+    """
+    names = [
+        [node.get("name") for node in (await call.parts.directory.document(key))["nodes"]]
+        for key in (recorded.request.plan, plan)
+    ]
+    return recorded.events if names[0] == names[1] else None
+
+
+async def _check_start(call: ApiCall, plan: str, start_node: str) -> None:
+    document = await call.parts.directory.document(plan)
+    if all(node.get("name") != start_node for node in document["nodes"]):
+        raise ProblemError(422, f"the workflow has no node {start_node[:200]!r} to start at")
+
+
+def _items(given: list[dict[str, Any]] | None) -> list[Item]:
+    if given is None:
+        return [{"json": {}}]
+    return [entry if isinstance(entry.get("json"), dict) else {"json": entry} for entry in given]
+
+
+def _plain(workflow: str) -> str:
+    if not workflow.replace("-", "").isalnum() or not workflow.isascii():
+        raise ProblemError(404, f"there is no workflow {workflow!r}")
+    return workflow
+
+
+def _id(call: ApiCall) -> str:
+    execution = call.path["id"]
+    if len(execution) > 63 or EXECUTION.fullmatch(execution) is None:
+        raise _not_found(execution)
+    return execution
+
+
+def _not_found(execution: str) -> ProblemError:
+    return ProblemError(404, f"there is no execution {execution[:80]!r}")

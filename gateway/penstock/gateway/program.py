@@ -1,0 +1,185 @@
+"""The gateway as a program: listen at once, serve when routes are known, drain when told to stop.
+
+The socket is bound before anything else, so that callers get "503, try again" and never a refused
+connection while the broker is still away. Draining closes the listening socket, lets what is in
+flight have its answer for `DRAIN_S`, then ends.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+
+from penstock.gateway.front import Front
+from penstock.gateway.lifecycle import Lifecycle
+from penstock.gateway.metrics import Metrics
+from penstock.gateway.parts import Parts, Surroundings, assemble
+from penstock.nodes.registry import REGISTRY
+from penstock.subjects.blobs import BlobStore
+from penstock.subjects.bus_nats import NatsBus
+from penstock.subjects.clock import SystemClock
+from penstock.subjects.config import Config
+from penstock.subjects.ids import new_id
+from penstock.subjects.workflows import WORKFLOWS
+
+DRAIN_S = 8
+KEEP_ALIVE_S = 75
+BACKLOG = 2_048
+READY_FD = "PENSTOCK_READY_FD"
+
+log = logging.getLogger("penstock.gateway")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, leaving signals to the program."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object per line, for machines and people alike."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at_ms": int(record.created * 1000),
+            "level": record.levelname.lower(),
+            "program": "gateway",
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+async def run(config: Config) -> None:
+    """Run a gateway until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    life = Lifecycle(Metrics())
+    front = Front(life, config.owner_token_file)
+    listener = listen(config.listen)
+    server = _server(front)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    work = asyncio.create_task(_work(config, front, listener))
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        done, _ = await asyncio.wait([serving, work, stopped], return_when="FIRST_COMPLETED")
+        for task in done - {stopped}:
+            task.result()
+    finally:
+        await _drain(life, server, serving, work)
+
+
+async def _work(config: Config, front: Front, listener: socket.socket) -> None:
+    """Reach the broker, learn the routes, open; then keep going until cancelled."""
+    bus = await NatsBus.connect(
+        config.nats_url, user=config.nats_user, password=config.nats_password, name="gateway"
+    )
+    clock = SystemClock()
+    host, port = listener.getsockname()[:2]
+    parts = assemble(
+        Surroundings(
+            bus=bus,
+            blobs=BlobStore.local(config.data_dir / "blobs"),
+            clock=clock,
+            types=REGISTRY,
+            metrics=front.life.metrics,
+            gateway=new_id(clock.now_ms()),
+            region=config.region,
+            partitions=config.partitions,
+            public_url=config.public_url.rstrip("/") or f"http://{host}:{port}",
+        )
+    )
+    front.attach(parts)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(parts.catalog.follow(bus.bucket(WORKFLOWS)))
+            tasks.create_task(parts.replies.sweep())
+            tasks.create_task(parts.programs.beat())
+            await parts.catalog.loaded.wait()
+            front.open()
+            _tell_ready(host, port)
+    finally:
+        parts.programs.tell(draining=True)
+        await _close(parts, bus)
+
+
+async def _drain(
+    life: Lifecycle,
+    server: uvicorn.Server,
+    serving: "asyncio.Task[None]",
+    work: "asyncio.Task[None]",
+) -> None:
+    life.is_draining = True
+    if life.parts is not None:
+        life.parts.taps.stop()
+    server.should_exit = True
+    await asyncio.wait([serving], timeout=DRAIN_S + 1)
+    work.cancel()
+    await asyncio.wait([work], timeout=2)
+    log.info("stopped", extra={"fields": {"event": "stopped"}})
+
+
+async def _close(parts: Parts, bus: NatsBus) -> None:
+    parts.replies.stop()
+    parts.programs.stop()
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(bus.close(), 1)
+
+
+def _server(front: Front) -> uvicorn.Server:
+    return _Server(
+        uvicorn.Config(
+            front,
+            http="httptools",
+            loop="none",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=DRAIN_S,
+            backlog=BACKLOG,
+        )
+    )
+
+
+def listen(address: str) -> socket.socket:
+    """A listening socket on `host:port`; port 0 lets the system choose."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, int(port)))
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def _tell_ready(host: str, port: int) -> None:
+    log.info("ready", extra={"fields": {"event": "ready", "listen": f"{host}:{port}"}})
+    number = os.environ.get(READY_FD, "")
+    if number.isdigit():
+        with os.fdopen(int(number), "w") as pipe:
+            pipe.write(f"ready {host}:{port}\n")
+
+
+def set_up_log(level: str) -> None:
+    """Log lines as JSON to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,0 +1,164 @@
+"""Live events for people: the tenant's taps, kept for a while so that watchers can reconnect.
+
+Every event gets an id `<gateway>-<number>`. Who comes back with `Last-Event-ID` is given what the
+ring still holds after it, and otherwise a `gap` event that says something may be missing. Taps are
+lossy by contract: a watcher that reads too slowly misses events, is told by a `gap`, and slows
+nobody else. While nobody watches, nothing is subscribed.
+"""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import AsyncGenerator
+from typing import NamedTuple
+
+from penstock.gateway.metrics import Metrics
+from penstock.subjects import names
+from penstock.subjects.bus import Bus, Message, Subscription
+
+RING_EVENTS = 10_000
+QUEUE_EVENTS = 2_000
+LINGER_S = 60.0
+QUIET_S = 15.0
+
+
+class LiveEvent(NamedTuple):
+    """A tap's message. `number` is its place in this gateway's sequence; JSON as it came."""
+
+    number: int
+    workflow: str
+    execution: str
+    kind: str
+    data: bytes
+
+
+class Filter(NamedTuple):
+    """What a watcher wants to see; empty: everything."""
+
+    workflow: str = ""
+    execution: str = ""
+
+    def passes(self, event: LiveEvent) -> bool:
+        """Whether it wants this event."""
+        return (not self.workflow or self.workflow == event.workflow) and (
+            not self.execution or self.execution == event.execution
+        )
+
+
+class Watcher:
+    """One open event stream: a bounded queue of what it has not been given yet."""
+
+    def __init__(self, wanted: Filter) -> None:
+        self.wanted = wanted
+        self.queue: deque[LiveEvent] = deque()
+        self.has_gap = False
+        self.wake = asyncio.Event()
+
+    def offer(self, event: LiveEvent) -> bool:
+        """Queue an event; `False` when one was dropped for it."""
+        is_full = len(self.queue) >= QUEUE_EVENTS
+        if is_full:
+            self.queue.popleft()
+            self.has_gap = True
+        self.queue.append(event)
+        self.wake.set()
+        return not is_full
+
+
+class Taps:
+    """The live feed of one tenant, shared by its watchers."""
+
+    def __init__(self, bus: Bus, *, tenant: str, gateway: str, metrics: Metrics) -> None:
+        self._bus = bus
+        self._subject = f"tap.{names.token(tenant)}.>"
+        self._gateway = gateway
+        self._metrics = metrics
+        self._numbers = itertools.count(1)
+        self._ring: deque[LiveEvent] = deque(maxlen=RING_EVENTS)
+        self._watchers: set[Watcher] = set()
+        self._subscription: Subscription | None = None
+        self._lingering: asyncio.TimerHandle | None = None
+        self._is_stopped = False
+
+    async def watch(self, wanted: Filter, last_id: str) -> AsyncGenerator[bytes, None]:
+        """Server-sent events from after `last_id` on, until the gateway stops."""
+        watcher = Watcher(wanted)
+        self._join(watcher, last_id)
+        try:
+            yield b"retry: 1000\n\n"
+            while not self._is_stopped:
+                watcher.wake.clear()
+                if watcher.has_gap:
+                    watcher.has_gap = False
+                    yield b"event: gap\ndata: {}\n\n"
+                while watcher.queue:
+                    yield self._text(watcher.queue.popleft())
+                try:
+                    await asyncio.wait_for(watcher.wake.wait(), QUIET_S)
+                except TimeoutError:
+                    yield b": quiet\n\n"
+        finally:
+            self._leave(watcher)
+
+    def stop(self) -> None:
+        """End every watcher's stream."""
+        self._is_stopped = True
+        for watcher in self._watchers:
+            watcher.wake.set()
+        self._unsubscribe()
+
+    def _join(self, watcher: Watcher, last_id: str) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        self._watchers.add(watcher)
+        self._metrics.watchers = len(self._watchers)
+        if self._subscription is None:
+            self._subscription = self._bus.subscribe(self._subject, self._on_tap)
+        if not last_id:
+            return
+        gateway, _, text = last_id.rpartition("-")
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else -1
+        oldest = self._ring[0].number if self._ring else 0
+        if gateway != self._gateway or number < 0 or not oldest or number + 1 < oldest:
+            watcher.has_gap = True
+            return
+        for event in self._ring:
+            if event.number > number and watcher.wanted.passes(event):
+                watcher.offer(event)
+
+    def _leave(self, watcher: Watcher) -> None:
+        self._watchers.discard(watcher)
+        self._metrics.watchers = len(self._watchers)
+        if not self._watchers and not self._is_stopped:
+            # Somebody whose connection broke comes back within moments and wants no gap.
+            loop = asyncio.get_running_loop()
+            self._lingering = loop.call_later(LINGER_S, self._unsubscribe)
+
+    def _unsubscribe(self) -> None:
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+            self._ring.clear()
+
+    def _on_tap(self, message: Message) -> None:
+        tokens = message.subject.split(".")
+        if len(tokens) != 5:
+            return
+        event = LiveEvent(
+            next(self._numbers), tokens[2], tokens[3], tokens[4], _one_line(message.payload)
+        )
+        self._metrics.tap_events += 1
+        self._ring.append(event)
+        for watcher in self._watchers:
+            if watcher.wanted.passes(event) and not watcher.offer(event):
+                self._metrics.tap_events_dropped += 1
+
+    def _text(self, event: LiveEvent) -> bytes:
+        head = f"id: {self._gateway}-{event.number}\nevent: {event.kind}\ndata: "
+        return head.encode() + event.data + b"\n\n"
+
+
+def _one_line(data: bytes) -> bytes:
+    # JSON may have line breaks between its tokens only, where they mean nothing.
+    return data.replace(b"\r", b" ").replace(b"\n", b" ")
