@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -180,3 +181,36 @@ def test_several_gateways_share_one_address(data: Path) -> None:
         os.kill(up.pid_of("gateway-1"), signal.SIGSTOP)
         assert int(up.get()) == up.pid_of("gateway-2")
         os.kill(up.pid_of("gateway-1"), signal.SIGCONT)
+
+
+def test_a_postgres_of_ones_own_is_used_and_none_is_started(data: Path) -> None:
+    url = "postgresql://somebody@/elsewhere"
+    up = Up(data, stand_ins=ALL_STAND_INS, env={"PENSTOCK_POSTGRES_URL": url})
+    try:
+        up.wait_until_ready()
+
+        assert "postgres" not in up.tree()
+        seen = psutil.Process(up.pid_of("gateway-1")).environ()
+        assert seen["PENSTOCK_POSTGRES_URL"] == url
+        assert "PENSTOCK_POSTGRES_URL" not in psutil.Process(up.pid_of("actors-1")).environ()
+    finally:
+        up.close()
+
+
+def test_an_error_output_that_nobody_reads_does_not_stop_the_supervisor(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from penstock.supervisor.log_file import ErrorOutput, LogFile;"
+        f"shown = ErrorOutput(); log = LogFile(Path({str(tmp_path)!r}) / 'x.log', shown);"
+        "[log('x' * 1000) for _ in range(2000)]; shown.close(); print('done')"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"done\n"
+        assert process.wait(10) == 0
+        assert len((tmp_path / "x.log").read_text().splitlines()) == 2000
+    finally:
+        process.kill()
+        process.communicate()

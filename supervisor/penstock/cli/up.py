@@ -22,7 +22,7 @@ from penstock.subjects.errors import PenstockError
 from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.leftovers import end_leftovers
-from penstock.supervisor.log_file import LogFile
+from penstock.supervisor.log_file import ErrorOutput, LogFile
 from penstock.supervisor.spec import check
 from penstock.supervisor.stack import StackSettings, stack
 from penstock.supervisor.supervisor import Supervisor, SupervisorEvent
@@ -119,7 +119,8 @@ class _Up:
         self._options = options
         self._data = data_dir
         self._listener = listener
-        self._log = LogFile(data_dir.logs / "up.log")
+        self._shown_on = ErrorOutput()
+        self._log = LogFile(data_dir.logs / "up.log", self._shown_on)
         self._tree: Supervisor | None = None
         self._signals = 0
         self._asked = asyncio.Event()
@@ -136,6 +137,7 @@ class _Up:
             partitions=self._data.partitions(self._options.partitions),
             postgres_url=os.environ.get("PENSTOCK_POSTGRES_URL", ""),
             on_event=self._on_event,
+            shown_on=self._shown_on,
         )
         spec = stack(settings)
         check(spec)
@@ -174,6 +176,7 @@ class _Up:
             kill_at.cancel()
             self._data.address_file.unlink(missing_ok=True)
             self._write_tree()
+            self._shown_on.close()
 
     def _on_signal(self) -> None:
         self._signals += 1

@@ -17,6 +17,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,7 @@ ROLES = ("gateway", "actors", "sandbox", "projector", "admin", "tap")
 
 PARTITIONS = 16
 _PASSWORD_BYTES = 24
+_LOCK_PATIENCE_S = 0.5
 
 
 class DataDirInUseError(PenstockError):
@@ -69,17 +71,18 @@ class DataDir:
     def lock(self) -> None:
         """Hold the directory until this process ends, however it ends."""
         file = (self.path / "lock").open("a+")
-        os.set_inheritable(file.fileno(), False)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            file.close()
-            raise DataDirInUseError(
-                f"{self.path} is in use by another `penstock up` (pid {holder})",
-                remedy="stop it, or give another directory to --data",
-            ) from error
+        # Whoever only asks (`is_locked`) holds it for a moment, and so does a dying holder.
+        deadline_s = time.monotonic() + _LOCK_PATIENCE_S
+        while not _try_lock(file, fcntl.LOCK_EX):
+            if time.monotonic() > deadline_s:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                file.close()
+                raise DataDirInUseError(
+                    f"{self.path} is in use by another `penstock up` (pid {holder})",
+                    remedy="stop it, or give another directory to --data",
+                )
+            time.sleep(0.02)
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
@@ -90,12 +93,9 @@ class DataDir:
         """Whether some `up` runs on this directory."""
         try:
             with (self.path / "lock").open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return not _try_lock(file, fcntl.LOCK_SH)
         except FileNotFoundError:
             return False
-        except OSError:
-            return True
-        return False
 
     def owner_token(self) -> str:
         """The owner's token, made at the first call."""
@@ -139,6 +139,14 @@ class DataDir:
             free = shutil.disk_usage(self.nats).free
             file.write_text(json.dumps({"file_bytes": min(free // 2, 256 * 1024**3)}))
         return int(json.loads(file.read_text())["file_bytes"])
+
+
+def _try_lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_secret(file: Path, text: str) -> None:

@@ -1,35 +1,66 @@
 """Where a child's output goes: its own file, bounded, and our stderr under its name.
 
-A file that has grown to its limit when its program starts moves to `<name>.log.1`, so two files
-of each program are the most there is between restarts; and one that reaches the limit while its
-program runs does the same.
+A file that has grown to its limit moves to `<name>.log.1`, so two files of each program are the
+most there is. What goes to stderr goes through a thread of its own: a terminal that is stopped
+or a pipe that nobody reads blocks its writer, and a supervisor that stands still supervises
+nothing. Lines that find no room there are dropped; the files have them.
 """
 
-import sys
+import os
+import queue
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 _BYTES_MAX = 20 * 1024 * 1024
+_LINES_MAX = 10_000
 
 
 class LogFile:
     """Takes lines. A disk that is full costs lines in the file, never the program."""
 
-    def __init__(self, path: Path, *, is_shown: bool = True) -> None:
+    def __init__(self, path: Path, shown_on: "ErrorOutput | None" = None) -> None:
         self._path = path
-        self._is_shown = is_shown
+        self._shown_on = shown_on
         self._out = path.open("a", encoding="utf-8", errors="replace", buffering=1)
 
     def __call__(self, line: str) -> None:
-        try:
+        with suppress(OSError):
             if self._out.tell() > _BYTES_MAX:
                 self._turn()
             self._out.write(line + "\n")
-        except OSError:
-            pass
-        if self._is_shown:
-            sys.stderr.write(f"{self._path.stem}: {line}\n")
+        if self._shown_on is not None:
+            self._shown_on.show(f"{self._path.stem}: {line}\n")
 
     def _turn(self) -> None:
         self._out.close()
         self._path.replace(self._path.with_suffix(".log.1"))
         self._out = self._path.open("a", encoding="utf-8", errors="replace", buffering=1)
+
+
+class ErrorOutput:
+    """Our stderr, without ever waiting for it."""
+
+    def __init__(self) -> None:
+        self._lines: queue.Queue[str] = queue.Queue(_LINES_MAX)
+        self._thread = threading.Thread(target=self._write_on, name="stderr", daemon=True)
+        self._thread.start()
+
+    def show(self, text: str) -> None:
+        """Write when there is room, else drop."""
+        with suppress(queue.Full):
+            self._lines.put_nowait(text)
+
+    def close(self, patience_s: float = 0.5) -> None:
+        """Write what is waiting, as far as anybody takes it."""
+        self.show("")
+        self._thread.join(patience_s)
+
+    def _write_on(self) -> None:
+        while text := self._lines.get():
+            # A reader that went away is its own affair.
+            with suppress(OSError):
+                rest = text.encode("utf-8", "replace")
+                while rest:
+                    # Not through sys.stderr: its lock, held in here, would stop our exit.
+                    rest = rest[os.write(2, rest) :]

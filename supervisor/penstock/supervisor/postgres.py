@@ -86,6 +86,7 @@ class Postgres:
             name="postgres",
             argv=self.argv,
             before=self.before_start,
+            after=self._leave_socket_directory,
             probe=self.wait_until_serving,
             prepare=_become_unprivileged(),
             # Fast shutdown: sessions are cut off and the log is closed in order. SIGQUIT leaves
@@ -143,6 +144,10 @@ class Postgres:
         if process.returncode != 0:
             tail = output.decode("utf-8", "replace").strip()[-500:]
             raise PenstockError(f"initdb failed: {tail}", remedy=_REMEDY)
+
+    def _leave_socket_directory(self) -> None:
+        with contextlib.suppress(OSError):  # not empty after a kill: the next start uses it
+            self.socket_directory.rmdir()
 
     def _end_strays(self) -> None:
         """End every process that works in our directory, and drop a pid file nobody stands by."""

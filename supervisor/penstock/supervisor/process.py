@@ -31,15 +31,17 @@ _READ_BYTES = 65536
 class Program:
     """How to run one program.
 
-    `before` is awaited ahead of every start (it may prepare files). `probe` returns when the
-    program with the given pid serves; without one its log must say `ready`. `prepare` runs in the
-    child between fork and exec. `death_signal` is what Linux sends when the supervisor is gone.
+    `before` is awaited ahead of every start (it may prepare files), `after` called at every end.
+    `probe` returns when the program with the given pid serves; without one its log must say
+    `ready`. `prepare` runs in the child between fork and exec. `death_signal` is what Linux
+    sends when the supervisor is gone.
     """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     before: Callable[[], Awaitable[None]] | None = None
+    after: Callable[[], None] = lambda: None
     probe: Callable[[int], Awaitable[None]] | None = None
     prepare: Callable[[], None] | None = None
     pass_fds: Sequence[int] = ()
@@ -116,6 +118,7 @@ class ProcessChild:
     def _end(self, life: asyncio.Task[Exit]) -> None:
         if self._program.pid_file is not None:
             self._program.pid_file.unlink(missing_ok=True)
+        self._program.after()
         if life.cancelled():
             self._exit.set_result(Exit(is_normal=True, reason="stopped before it ran"))
         elif (error := life.exception()) is not None:

@@ -27,7 +27,7 @@ from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.streams import Budget, ensure
 from penstock.supervisor import nats, postgres
 from penstock.supervisor.data_dir import DataDir
-from penstock.supervisor.log_file import LogFile
+from penstock.supervisor.log_file import ErrorOutput, LogFile
 from penstock.supervisor.process import Program, process_child
 from penstock.supervisor.readiness import pauses_s, wait_for
 from penstock.supervisor.spec import ChildSpec, RestartIntensity, SupervisorSpec
@@ -63,6 +63,7 @@ class StackSettings:
     postgres_url: str = ""
     modules: Mapping[str, str] = field(default_factory=lambda: MODULES)
     on_event: OnEvent | None = None
+    shown_on: ErrorOutput | None = None
 
     @property
     def url(self) -> str:
@@ -198,7 +199,8 @@ class _Stack:
         return env
 
     def _log(self, name: str, *, is_shown: bool = True) -> LogFile:
-        return LogFile(self._data.logs / f"{name}.log", is_shown=is_shown)
+        shown_on = self._settings.shown_on if is_shown else None
+        return LogFile(self._data.logs / f"{name}.log", shown_on)
 
 
 def _environment(*, is_bare: bool) -> dict[str, str]:
