@@ -22,7 +22,7 @@ import msgspec
 from penstock.actors.execution.events import Event, Started
 from penstock.subjects.bus import Message
 from penstock.subjects.codec import Codec, CodecError
-from penstock.subjects.messages import RunRequest, TenantLimits
+from penstock.subjects.messages import ReplyTo, Respond, RunRequest, TenantLimits
 
 
 class Happened(msgspec.Struct, array_like=True, tag="x", gc=False):
@@ -38,6 +38,15 @@ class Held(msgspec.Struct, array_like=True, tag="h", gc=False):
     execution: str
     reason: str
     request: RunRequest | None = None
+
+
+class Answered(msgspec.Struct, array_like=True, tag="r", gc=False):
+    """A waiting request was given its answer. Written out since nothing else holds it, and a
+    gateway may ask for it again after the owner that sent it has died."""
+
+    execution: str
+    to: ReplyTo
+    response: Respond
 
 
 class Limited(msgspec.Struct, array_like=True, tag="l", gc=False):
@@ -91,7 +100,7 @@ class Disarmed(msgspec.Struct, array_like=True, tag="d", gc=False):
     workflow: str
 
 
-Entry = Happened | Held | Limited | Leased | Armed | Fired | Disarmed
+Entry = Happened | Held | Answered | Limited | Leased | Armed | Fired | Disarmed
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):

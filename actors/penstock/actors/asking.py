@@ -1,0 +1,128 @@
+"""Questions to the owner: the live state of an execution, a reply that was lost, figures."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from penstock.actors.execution.state import State
+from penstock.actors.inbox import Inbox
+from penstock.actors.replies import Replies
+from penstock.actors.table import Table, Waiting, peek
+from penstock.subjects import asks
+from penstock.subjects.bus import Bus, Message
+from penstock.subjects.errors import PenstockError
+from penstock.subjects.messages import RunRequest
+from penstock.subjects.views import ExecutionView, NodeRunView, SourceView
+from penstock.workflow.plan import Plan
+
+
+class Asking:
+    """Answers `ask.<region>.<p>.<kind>`. More kinds are added to `kinds`."""
+
+    def __init__(self, bus: Bus, table: Table, inbox: Inbox, replies: Replies) -> None:
+        self._bus = bus
+        self._table = table
+        self._inbox = inbox
+        self._replies = replies
+        self.kinds: dict[str, Callable[[bytes], bytes | None]] = {
+            "state": self._state,
+            "reply": self._reply,
+        }
+
+    def on_ask(self, message: Message) -> None:
+        """Answer one question; one that cannot be read gets no answer."""
+        kind = self.kinds.get(message.subject.rpartition(".")[2])
+        if kind is None or not message.reply:
+            return
+        try:
+            answer = kind(message.payload)
+        except PenstockError:
+            return
+        if answer is not None:
+            self._bus.publish(message.reply, answer)
+
+    def _reply(self, payload: bytes) -> bytes:
+        execution = asks.ask_reply.decode(payload).execution
+        answer = asks.ReplyAnswer(
+            self._replies.get(execution), self._table.is_open(execution), self._inbox.watermark
+        )
+        return asks.reply_answer.encode(answer)
+
+    def _state(self, payload: bytes) -> bytes:
+        execution = asks.ask_state.decode(payload).execution
+        answer = asks.StateAnswer(self._view(execution), self._inbox.watermark)
+        return asks.state_answer.encode(answer)
+
+    def _view(self, execution: str) -> ExecutionView | None:
+        state = self._table.active.get(execution)
+        if state is not None:
+            return view_of(state)
+        kept = self._table.kept.get(execution)
+        if kept is not None:
+            dumped = peek(kept)
+            view = _row(dumped.request, "waiting", kept.waiting)
+            view.started_ms = dumped.started_ms
+            view.until_ms = dumped.sleep.until_ms if dumped.sleep else 0
+            return view
+        held = self._table.held.get(execution)
+        return None if held is None else _held(held)
+
+
+def view_of(state: State) -> ExecutionView:
+    """An execution in memory as people see it."""
+    waiting = state.waiting
+    is_asleep = waiting in ("timer", "signal")
+    view = _row(state.request, "waiting" if is_asleep else "running", waiting)
+    view.started_ms = state.started_ms
+    view.until_ms = state.sleep.until_ms if state.sleep else 0
+    view.last_node = state.last_node
+    view.custom = state.info.custom or None
+    view.runs = _runs(state, state.plan)
+    return view
+
+
+def _row(request: RunRequest, status: str, waiting: str) -> ExecutionView:
+    return ExecutionView(
+        id=request.execution,
+        tenant=request.tenant,
+        workflow=request.workflow,
+        plan=request.plan,
+        mode=request.mode,
+        status=status,
+        received_ms=request.received_ms,
+        waiting_for=waiting,
+        retry_of=request.retry_of,
+        parent=request.parent,
+        is_partial=True,
+    )
+
+
+def _held(waiting: Waiting) -> ExecutionView:
+    return _row(waiting.request, "waiting", waiting.reason)
+
+
+def _runs(state: State, plan: Plan) -> dict[str, list[NodeRunView]]:
+    """The earlier runs that the execution still remembers."""
+    return {
+        plan.nodes[node].name: [
+            NodeRunView(
+                index=number,
+                status="success",
+                finished_ms=0,
+                outputs=run.outputs,
+                sources=[
+                    SourceView(plan.nodes[source.node].name, source.output, source.run)
+                    if source is not None
+                    else None
+                    for source in run.sources
+                ],
+            )
+            for number, run in enumerate(runs)
+        ]
+        for node, runs in state.runs.items()
+    }
+
+
+def figures(values: dict[str, object]) -> bytes:
+    """An answer to `stats`: JSON, for people and for `penstock status`."""
+    return msgspec.json.encode(values)

@@ -1,0 +1,130 @@
+"""Steps on their way to sandbox hosts: batched per tier, outstanding until their result is in.
+
+STEPS and DONE are memory streams: they survive the death of any host (the broker delivers a dead
+host's steps to another) but not that of the broker. So after a reconnect the owner looks whether
+one of them has begun anew, and only then sends everything outstanding again. A step that stays
+unanswered beyond its time-out and a grace is sent again as well; its number and attempt make the
+result count once.
+
+A refused append (no connection, stream full) is tried again here and is no error of the step.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from penstock.actors.execution.effects import Dispatch
+from penstock.subjects import names
+from penstock.subjects.bus import Ack, Bus
+from penstock.subjects.codec import Codec
+from penstock.subjects.errors import BusError, PenstockError
+from penstock.subjects.messages import Step
+
+BATCH_MAX = 64
+RETRY_S = 0.2
+DEFAULT_TIMEOUT_S = 3_600.0
+GRACE_S = 30.0
+
+STEPS: Codec[list[Step]] = Codec(list[Step])
+
+
+class Dispatcher:
+    """The outstanding steps of one partition. `on_refused` is told of a step that no message can
+    carry."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        region: str,
+        name: str,
+        on_refused: Callable[[Step, PenstockError], None],
+    ) -> None:
+        self.resent = 0
+        self._bus = bus
+        self._region = region
+        self._name = name
+        self._on_refused = on_refused
+        self._outstanding: dict[str, tuple[Dispatch, float]] = {}
+        self._batches: dict[str, list[Step]] = {}
+        self._number = 0
+        self._highest = 0
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        return len(self._outstanding)
+
+    def add(self, dispatch: Dispatch) -> None:
+        """Send with the next `flush`. An execution has one step outstanding at a time."""
+        step = dispatch.step
+        timeout_s = step.timeout_ms / 1000 if step.timeout_ms else DEFAULT_TIMEOUT_S
+        deadline = asyncio.get_running_loop().time() + timeout_s + GRACE_S
+        self._outstanding[step.execution] = (dispatch, deadline)
+        self._batches.setdefault(dispatch.tier, []).append(step)
+
+    def forget(self, execution: str) -> None:
+        """The execution waits for no step any more."""
+        self._outstanding.pop(execution, None)
+
+    def flush(self) -> None:
+        """Send what was added."""
+        if not self._batches:
+            return
+        batches, self._batches = self._batches, {}
+        for tier, batch in batches.items():
+            for first in range(0, len(batch), BATCH_MAX):
+                self._encode(names.steps(self._region, tier), batch[first : first + BATCH_MAX])
+
+    def send_again(self) -> None:
+        """Send everything outstanding: the stream that held it is gone."""
+        for dispatch, _ in list(self._outstanding.values()):
+            self.add(dispatch)
+        self.resent += len(self._outstanding)
+        self.flush()
+
+    def send_overdue(self) -> None:
+        """Send again what should have been answered long ago."""
+        now = asyncio.get_running_loop().time()
+        overdue = [dispatch for dispatch, at in self._outstanding.values() if at < now]
+        for dispatch in overdue:
+            self.add(dispatch)
+        self.resent += len(overdue)
+        self.flush()
+
+    def was_lost(self, last_sequence: int) -> bool:
+        """Whether STEPS has begun anew, given its last sequence now."""
+        if last_sequence >= self._highest:
+            return False
+        self._highest = last_sequence
+        return True
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        self._is_closed = True
+
+    def _encode(self, subject: str, batch: list[Step]) -> None:
+        try:
+            self._send(subject, STEPS.encode(batch))
+        except PenstockError as error:
+            if isinstance(error, BusError) and not self._bus.is_connected:
+                self._batches.setdefault(subject.rpartition(".")[2], []).extend(batch)
+            elif len(batch) == 1:
+                self._on_refused(batch[0], error)
+            else:
+                half = len(batch) // 2
+                self._encode(subject, batch[:half])
+                self._encode(subject, batch[half:])
+
+    def _send(self, subject: str, frame: bytes) -> None:
+        self._number += 1
+        message_id = f"{self._name}-{self._number}"
+
+        def on_ack(result: Ack | Exception) -> None:
+            if isinstance(result, Ack):
+                self._highest = max(self._highest, result.sequence)
+            elif not self._is_closed:
+                asyncio.get_running_loop().call_later(RETRY_S, again)
+
+        def again() -> None:
+            if not self._is_closed:
+                self._bus.append(subject, frame, on_ack, message_id=message_id)
+
+        self._bus.append(subject, frame, on_ack, message_id=message_id)

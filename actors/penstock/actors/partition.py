@@ -1,0 +1,463 @@
+"""The owner of one partition: takes what waits, lets the actors decide, writes one record, and
+only then acts.
+
+    everything waiting -> actors -> entries -> ONE append, one in flight -> acknowledged -> effects
+
+Messages are handled only while no append is in flight. So batches form by themselves ("what came
+while the last write was under way"), and at each acknowledgement memory equals the journal, which
+is when a snapshot may begin. An outage is waited out inside of the append; nothing is lost by
+waiting since nothing has happened yet.
+
+No task and no queue per actor; one callback per read of the connection. See `takeover` for how it
+begins and `commit` for how it is fenced.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from penstock.actors.asking import Asking, figures
+from penstock.actors.commit import Committer
+from penstock.actors.dispatch import Dispatcher
+from penstock.actors.execution import core
+from penstock.actors.execution.effects import CoreEffect, Dispatch, SetTimer
+from penstock.actors.execution.state import State
+from penstock.actors.inbox import Inbox
+from penstock.actors.journal import RECORDS, Answered, Entry, Happened, Record
+from penstock.actors.mailbox import Envelope, Mailbox
+from penstock.actors.repair import Repairs
+from penstock.actors.replies import Replies
+from penstock.actors.results import Results
+from penstock.actors.shared import Shared
+from penstock.actors.snapshotting import Position, Snapshotting
+from penstock.actors.starts import Around
+from penstock.actors.table import Table
+from penstock.actors.takeover import Grown, Replayed, Takeover, build, rebuild
+from penstock.actors.timers import Timers
+from penstock.actors.turns import Abandon, Fail, Turns
+from penstock.actors.wakeup import Continue, Wakeup
+from penstock.subjects import names
+from penstock.subjects.bus import Subscription
+from penstock.subjects.codec import CodecError
+from penstock.subjects.errors import ErrorInfo, PenstockError
+from penstock.subjects.messages import Step
+
+TRANSITIONS_MAX = 1_000
+TICK_S = 1.0
+PASSIVATE_AFTER_S = 5.0
+REPLY_AGAIN_MS = 10_000
+RELEASE_S = 3.0
+
+log = logging.getLogger("penstock.actors")
+
+
+class Partition:
+    """One partition on this host. `own`, then it works until `release` or until it is fenced;
+    `on_lost` is called when somebody else owns it."""
+
+    def __init__(self, shared: Shared, number: int, on_lost: Callable[["Partition"], None]) -> None:
+        self.shared = shared
+        self.number = number
+        self.epoch = 0
+        self.is_live = False
+        self.transitions = 0
+        self._on_lost = on_lost
+        self._make_parts()
+        self._subscriptions: list[Subscription] = []
+        self._following: Subscription | None = None
+        self._slept: deque[tuple[float, str]] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._ticking: asyncio.TimerHandle | None = None
+        self._is_wanted = False
+        self._is_draining = False
+        self._done_seq = 0
+        self._until_stored: list[asyncio.Future[None]] = []
+
+    def _make_parts(self) -> None:
+        shared, number = self.shared, self.number
+        bus, region, quarantine = shared.bus, shared.region, shared.quarantine
+        self.table = Table()
+        self.timers = Timers()
+        self.mailbox = Mailbox()
+        self.inbox = Inbox(self.mailbox, quarantine)
+        self.results = Results(self.table, self.mailbox, quarantine)
+        self.replies = Replies(bus)
+        self.committer = Committer(bus, names.journal(region, number), shared.owner, self._fenced)
+        self.dispatcher = Dispatcher(bus, region, f"{shared.owner}-{number}", self._step_refused)
+        self.snapshotting = Snapshotting(
+            shared, number, table=self.table, inbox=self.inbox, replies=self.replies
+        )
+        self.repairs = Repairs(self.table, quarantine, self._rebuild)
+        self.wakeup = Wakeup(self.table, self.mailbox, self._on_end)
+        self.turns = self.repairs.turns = Turns(self._around(), self.wakeup)
+        self.turns.is_first = self.inbox.is_first
+        self.asking = Asking(bus, self.table, self.inbox, self.replies)
+        self.asking.kinds["stats"] = self._figures
+
+    def _around(self) -> Around:
+        return Around(
+            table=self.table,
+            mailbox=self.mailbox,
+            plans=self.shared.plans,
+            directory=self.shared.directory,
+            wake=self.want_wake,
+            admit=self._admit,
+            on_end=self._on_end,
+            on_broken=self.repairs.on_broken,
+            before_change=self.snapshotting.before_change,
+            resume_base=self.shared.resume_base,
+        )
+
+    # -- ownership ----------------------------------------------------------------------------
+
+    async def own(self) -> None:
+        """Take the partition over and go live. `WrongLastSequenceError`: somebody else was
+        faster; another `BusError`: try again with a new Partition."""
+        shared = self.shared
+        takeover = Takeover(shared.bus, shared.region, self.number)
+        opened = await takeover.open_epoch(shared.owner, shared.clock.now_ms())
+        self.epoch = opened.record.epoch
+        self.committer.begin(opened.sequence)
+        replayed = await takeover.replay(self.snapshotting.store, opened.sequence)
+        states, lost = await rebuild(replayed, shared.plans, shared.resume_base)
+        self._restore(replayed)
+        now_ms = shared.clock.now_ms()
+        for state in states:
+            self.table.active[state.request.execution] = state
+            self._repeat(core.outstanding(state, now_ms), state)
+        for execution, problem in lost:
+            self.mailbox.put_under_way("", Envelope(Abandon(execution, problem)))
+        await self._go_live(now_ms)
+        for waiting in list(self.table.held.values()):
+            self.turns.starts.wait_again(waiting)
+        what = (self.number, self.epoch, len(self.table), replayed.count)
+        log.info("partition %d is live: epoch %d, %d open, %d entries replayed", *what)
+
+    def _restore(self, replayed: Replayed) -> None:
+        table = self.table
+        table.kept = replayed.kept
+        table.held.update(replayed.held)
+        for execution in (*replayed.ended, *replayed.rest.beyond, *replayed.reader.taken):
+            if not table.is_open(execution) and execution not in replayed.grown:
+                table.remember(execution)
+        for kept in replayed.kept.values():
+            for at_ms, kind, token in kept.timers:
+                self.timers.set(kept.execution, at_ms, kind, token)
+        for execution, gateway, reply in replayed.rest.replies:
+            self.replies.keep(execution, gateway, reply, self.shared.clock.now_ms())
+        for at_ms, execution, gateway, reply in replayed.replies:
+            self.replies.keep(execution, gateway, reply, at_ms)
+        self.inbox.begin(replayed.reader.input_seq)
+        self._done_seq = self.results.received = replayed.done_seq
+
+    def _repeat(self, effects: list[CoreEffect], state: State) -> None:
+        """What a dead owner may not have done."""
+        request = state.request
+        if all(type(effect) is SetTimer and effect.kind == "timeout" for effect in effects) and (
+            not state.waiting
+        ):
+            self.mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
+        for effect in effects:
+            if isinstance(effect, Dispatch):
+                self.dispatcher.add(effect)
+            elif isinstance(effect, SetTimer):
+                self.timers.set(request.execution, effect.at_ms, effect.kind, effect.token)
+            else:
+                self.turns.repeat(state, effect)
+
+    async def _go_live(self, now_ms: int) -> None:
+        bus, region, number = self.shared.bus, self.shared.region, self.number
+        last = (await bus.info("DONE"))["last"]
+        if self.results.restarted(last):
+            self._done_seq = 0
+        done = names.done(region, number)
+        self._subscriptions = [
+            bus.follow("DONE", done, self._done_seq + 1, self.results.on_message),
+            bus.subscribe(f"ask.{region}.{number}.*", self.asking.on_ask),
+        ]
+        self.is_live = True
+        self._follow_inputs()
+        self.shared.live.append(self)
+        self.dispatcher.flush()
+        self.replies.send_again(now_ms - REPLY_AGAIN_MS)
+        self._tick()
+
+    async def release(self) -> None:
+        """Finish the append in flight, write a snapshot, and stop owning."""
+        self._stop_listening()
+        self._is_draining = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled(), RELEASE_S)
+        if self.is_live and not self.committer.is_busy:
+            self.is_live = False
+            if not self.repairs.is_busy and self.shared.bus.is_connected:
+                await self.snapshotting.save_now(self._position())
+        self.close()
+
+    def close(self) -> None:
+        """Stop at once, without a word to anybody."""
+        self.is_live = False
+        if self in self.shared.live:
+            self.shared.live.remove(self)
+        self._stop_listening()
+        self.committer.close()
+        self.dispatcher.close()
+        self.snapshotting.close()
+        self.repairs.close()
+        for handle in (self._alarm, self._ticking):
+            if handle is not None:
+                handle.cancel()
+
+    def _stop_listening(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.close()
+        self._subscriptions = []
+        if self._following is not None:
+            self._following.close()
+            self._following = None
+
+    def _fenced(self) -> None:
+        log.warning("partition %d: another owner took over", self.number)
+        self.close()
+        self._on_lost(self)
+
+    def _follow_inputs(self) -> None:
+        subject = names.inputs(self.shared.region, self.number)
+        start = self.inbox.received + 1
+        self._following = self.shared.bus.follow("EXEC", subject, start, self.inbox.on_message)
+
+    def on_reconnect(self, steps: int, done: int) -> None:
+        """After an outage: the last sequences of STEPS and DONE, which are in memory only and may
+        have begun anew."""
+        are_results_lost = self.results.restarted(done)
+        if are_results_lost:
+            self._done_seq = 0
+        if self.dispatcher.was_lost(steps) or are_results_lost:
+            self.dispatcher.send_again()
+        self.want_wake()
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    def want_wake(self) -> None:
+        """Wake up soon, from outside of a batch of the connection."""
+        if not self._is_wanted and self.is_live:
+            self._is_wanted = True
+            asyncio.get_running_loop().call_soon(self._wanted)
+
+    def _wanted(self) -> None:
+        self._is_wanted = False
+        self.wake()
+
+    def wake(self) -> None:
+        """Handle everything that waits, unless an append is in flight."""
+        if not self.is_live or self.committer.is_busy or self._is_draining:
+            return
+        if self.inbox.has_arrived:
+            self.inbox.drain()
+        if self.results.has_arrived:
+            self.results.drain()
+        has_timers = self.timers.next_ms is not None
+        if not (has_timers or self.mailbox or self.wakeup.within):
+            return
+        now_ms = self.shared.clock.now_ms()
+        if has_timers:
+            for due in self.timers.due(now_ms):
+                self.mailbox.put_under_way("", Envelope(due))
+        if self.mailbox or self.wakeup.within:
+            self._handle(now_ms)
+        if has_timers and not self.committer.is_busy:
+            self._set_alarm(now_ms)
+
+    def _handle(self, now_ms: int) -> None:
+        wakeup, turns = self.wakeup, self.turns
+        wakeup.begin(now_ms)
+        turns.do_within()
+        for envelope in self.mailbox.take():
+            turns.handle(envelope)
+            if wakeup.transitions >= TRANSITIONS_MAX:
+                break
+        turns.put_back_deferred()
+        if not self.mailbox:
+            self._done_seq = self.results.received
+        if wakeup.entries:
+            self._append(wakeup.entries, [], self.inbox.watermark)
+        else:
+            self._act()
+
+    def _append(self, entries: list[Entry], rest: list[Entry], watermark: int) -> None:
+        """Append `entries`, then `rest`: they are one record unless that would be too large.
+
+        Parts before the last keep the old positions, so that what is in the others is not passed.
+        """
+        position = watermark if rest else self.inbox.advance()
+        frame = self._frame(entries, position)
+        if frame is None and len(entries) > 1:
+            half = len(entries) // 2
+            self._append(entries[:half], entries[half:] + rest, watermark)
+            return
+        if frame is None:
+            self._too_large(entries[0])
+            frame = self._frame([], position)
+        assert frame is not None
+        if rest:
+            self.committer.append(frame, lambda: self._append(rest, [], watermark))
+        else:
+            self.committer.append(frame, self._stored)
+
+    def _frame(self, entries: list[Entry], watermark: int) -> bytes | None:
+        shared, index = self.shared, self.committer.index + 1
+        now_ms, done_seq = self.wakeup.now_ms, self._done_seq
+        record = Record(shared.owner, self.epoch, index, now_ms, watermark, entries, done_seq)
+        try:
+            return RECORDS.encode(record)
+        except CodecError:
+            return None
+
+    def _too_large(self, entry: Entry) -> None:
+        """What no record can carry did not happen: its execution fails instead."""
+        assert isinstance(entry, Happened)
+        message = "The data of one step is too large to be stored"
+        fail = Fail(entry.execution, ErrorInfo(message=message, name="WorkflowOperationError"))
+        self.repairs.on_broken(entry.execution, Envelope(fail), PenstockError(message))
+
+    def _stored(self) -> None:
+        """The record is durable and memory equals the journal: act, then go on."""
+        self.transitions += self.wakeup.transitions
+        self.snapshotting.count(self.wakeup.transitions)
+        now_s = asyncio.get_running_loop().time()
+        if self.snapshotting.is_due(now_s) and not self.repairs.is_busy:
+            self.snapshotting.begin(self._position())
+        self._act()
+        for future in self._until_stored:
+            if not future.done():
+                future.set_result(None)
+        self._until_stored.clear()
+        self.want_wake()  # in case this is not within a batch of the connection
+
+    async def _settled(self) -> None:
+        """Wait until the record in flight, if any, is stored."""
+        if self.committer.is_busy:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._until_stored.append(future)
+            await future
+
+    def _position(self) -> Position:
+        return Position(self.epoch, self.committer.sequence, self.inbox.watermark, self._done_seq)
+
+    def _act(self) -> None:
+        """Do what follows from a wake-up, now that it is in the journal."""
+        wakeup = self.wakeup
+        self._settle()
+        for state, effect in wakeup.effects:
+            if state.is_finished:
+                continue  # it went on within the same wake-up
+            if type(effect) is Dispatch:
+                self.dispatcher.add(effect)
+            elif type(effect) is SetTimer:
+                execution = state.request.execution
+                self.timers.set(execution, effect.at_ms, effect.kind, effect.token)
+        for entry in wakeup.entries:
+            if type(entry) is Answered:
+                self.replies.add(entry.execution, entry.to, entry.response, wakeup.now_ms)
+        self.dispatcher.flush()
+        self.replies.flush()
+        taps = self.shared.taps
+        taps.refill(wakeup.now_ms)
+        for told in wakeup.told:
+            taps.feed(told.request, told.plan, told.events)
+        wakeup.begin(wakeup.now_ms)
+
+    def _settle(self) -> None:
+        """Forget what the executions of this wake-up no longer wait for."""
+        wakeup = self.wakeup
+        if len(self.dispatcher):
+            for told in wakeup.told:
+                self.dispatcher.forget(told.request.execution)
+        if len(self.timers):
+            for execution in wakeup.ended:
+                self.timers.cancel(execution)
+        for execution in wakeup.ended:
+            self.repairs.forget(execution)
+        if wakeup.slept:
+            at_s = asyncio.get_running_loop().time() + PASSIVATE_AFTER_S
+            self._slept.extend((at_s, execution) for execution in wakeup.slept)
+
+    # -- time ---------------------------------------------------------------------------------
+
+    def _set_alarm(self, now_ms: int) -> None:
+        """Wake up when the next timer is due; the tick notices a clock that jumps."""
+        next_ms = self.timers.next_ms
+        if next_ms is None or next_ms - now_ms > TICK_S * 1000:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        delay_s = max(0.0, (next_ms - now_ms) / 1000)
+        self._alarm = asyncio.get_running_loop().call_later(delay_s, self.wake)
+
+    def _tick(self) -> None:
+        if not self.is_live:
+            return
+        loop = asyncio.get_running_loop()
+        self._ticking = loop.call_later(TICK_S, self._tick)
+        self.dispatcher.send_overdue()
+        self.replies.expire(self.shared.clock.now_ms())
+        if not self.committer.is_busy:
+            self._passivate(loop.time())
+        self.wake()
+
+    def _passivate(self, now_s: float) -> None:
+        active = self.table.active
+        while self._slept and self._slept[0][0] <= now_s:
+            _, execution = self._slept.popleft()
+            state = active.get(execution)
+            if state is not None and state.waiting in ("timer", "signal"):
+                self.snapshotting.before_change(execution)
+                self.table.passivate(execution)
+
+    # -- the rest -----------------------------------------------------------------------------
+
+    def _admit(self, tenant: str) -> str:
+        return ""
+
+    def _on_end(self, tenant: str) -> None:
+        return
+
+    def _step_refused(self, step: Step, error: PenstockError) -> None:
+        """A step that no message can carry fails its execution."""
+        info = ErrorInfo(message=f"The step is too large to be sent: {error.message}")
+        self.mailbox.put_under_way(step.tenant, Envelope(Fail(step.execution, info)))
+        self.want_wake()
+
+    async def _rebuild(self, execution: str) -> State | None:
+        """The execution as the journal has it, once what it did is in there."""
+        await self._settled()
+        takeover = Takeover(self.shared.bus, self.shared.region, self.number)
+        replayed = await takeover.replay(self.snapshotting.store, self.committer.sequence)
+        grown = replayed.grown.get(execution)
+        if grown is None and execution in replayed.kept:
+            grown = Grown(replayed.kept[execution], [])
+        if grown is None:
+            return None
+        plan = await self.shared.plans.load(grown.base.plan)
+        return None if isinstance(plan, str) else build(plan, grown, self.shared.resume_base)
+
+    def _figures(self, _: bytes) -> bytes:
+        table = self.table
+        return figures(
+            {
+                "partition": self.number,
+                "owner": self.shared.owner,
+                "epoch": self.epoch,
+                "transitions": self.transitions,
+                "open": len(table.active),
+                "passivated": len(table.kept),
+                "held": len(table.held),
+                "outstanding": len(self.dispatcher),
+                "timers": len(self.timers),
+                "waiting": len(self.mailbox),
+                "repaired": self.repairs.count,
+                "stuck": self.committer.waiting_reason,
+            }
+        )

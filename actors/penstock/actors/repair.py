@@ -1,0 +1,96 @@
+"""Repairs: an execution whose handling raised is made anew from the journal.
+
+An exception in the middle of a turn leaves a state that nobody may trust. It is thrown away and
+rebuilt from the last snapshot and the journal, while its messages wait and its neighbours go on.
+Then the message is tried again. When the same message raises again it is poison: it goes to DEAD,
+and the execution fails with `internal`.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from penstock.actors.execution.state import State
+from penstock.actors.mailbox import Envelope
+from penstock.actors.quarantine import Quarantine
+from penstock.actors.table import Table
+from penstock.actors.turns import Fail, Turns
+from penstock.subjects.errors import BusError, ErrorInfo
+
+RETRY_S = 0.5
+
+log = logging.getLogger("penstock.actors")
+
+Rebuild = Callable[[str], Awaitable[State | None]]
+
+
+class Repairs:
+    """The repairs of one partition. `rebuild` reads the journal as it is once no append is in
+    flight, and gives None when the execution is not open in it."""
+
+    def __init__(self, table: Table, quarantine: Quarantine, rebuild: Rebuild) -> None:
+        self.count = 0
+        self.turns: Turns | None = None
+        self._table = table
+        self._quarantine = quarantine
+        self._rebuild = rebuild
+        self._tried: dict[str, object] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def on_broken(self, execution: str, envelope: Envelope, error: Exception) -> None:
+        """`envelope` raised `error` when `execution` handled it (empty: no execution yet)."""
+        detail = "".join(traceback.format_exception(error))[-1500:]
+        log.error("handling a message of %r raised: %s", execution, detail)
+        self.count += 1
+        state = self._table.active.pop(execution, None)
+        if state is None:
+            self._bury(execution, envelope, detail)
+            return
+        assert self.turns is not None
+        if self._tried.get(execution) is envelope.message:
+            self._bury(execution, envelope, detail)
+            info = ErrorInfo(message=f"Penstock failed: {error!r}", name="internal")
+            self.turns.park(execution, Envelope(Fail(execution, info)))
+        else:
+            self._tried[execution] = envelope.message
+            self.turns.park(execution, envelope)
+        task = asyncio.ensure_future(self._repair(execution, state.request.tenant))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an execution is out of the table: no snapshot may begin."""
+        return bool(self._tasks)
+
+    def forget(self, execution: str) -> None:
+        """The execution is over."""
+        self._tried.pop(execution, None)
+
+    def close(self) -> None:
+        """Repair nothing any more."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _repair(self, execution: str, tenant: str) -> None:
+        while True:
+            try:
+                state = await self._rebuild(execution)
+                break
+            except BusError:
+                await asyncio.sleep(RETRY_S)
+        if state is not None:
+            self._table.active[execution] = state
+        assert self.turns is not None
+        self.turns.unpark(execution, tenant)
+
+    def _bury(self, execution: str, envelope: Envelope, detail: str) -> None:
+        message = envelope.message
+        try:
+            payload = msgspec.msgpack.encode(message)
+        except (TypeError, ValueError):
+            payload = repr(message).encode()
+        self._quarantine.put_poison(execution, type(message).__name__, payload, detail)

@@ -1,0 +1,165 @@
+"""Snapshots: the state of a partition at one position of its journal, so that a new owner replays
+little and old journal can go.
+
+Begun at a moment when memory equals the journal, and then written in slices while work goes on:
+an execution that is about to change and was not written yet is written first (`before_change`).
+Chunks come first and the head that names them last, by compare-and-set, so that a snapshot is
+there wholly or not at all, and an owner that was fenced meanwhile cannot replace a newer one.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from penstock.actors.table import Kept, Table, Waiting, pack
+from penstock.subjects import names
+from penstock.subjects.bus import Ack, Bus
+from penstock.subjects.codec import Codec
+from penstock.subjects.messages import Reply
+
+SLICE = 200
+CHUNK_BYTES = 512 * 1024
+
+
+class Chunk(msgspec.Struct, array_like=True, gc=False):
+    """Some of the executions."""
+
+    kept: list[Kept] = []
+    held: list[Waiting] = []
+
+
+class Rest(msgspec.Struct, array_like=True, gc=False):
+    """Everything of a partition beside its executions. `beyond`: started or held executions whose
+    requests stand after `input_seq`."""
+
+    ended: list[str] = []
+    beyond: list[str] = []
+    replies: list[tuple[str, str, Reply]] = []
+    actors: dict[str, Any] = {}
+
+
+class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The newest complete snapshot: where its chunks are, and the positions it stands for."""
+
+    generation: str
+    chunks: int
+    epoch: int
+    journal_seq: int
+    input_seq: int
+    done_seq: int
+    rest: Rest
+
+
+HEAD: Codec[Head] = Codec(Head)
+CHUNK: Codec[Chunk] = Codec(Chunk)
+
+
+class Snapshot:
+    """One snapshot being written."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._pending = dict.fromkeys(table.active)
+        self._kept = list(table.kept.values())
+        self._held = list(table.held.values())
+        self._early: list[Kept] = []
+
+    def before_change(self, execution: str) -> None:
+        """Write `execution` as it is now if that has not been done."""
+        if execution in self._pending:
+            del self._pending[execution]
+            self._early.append(pack(self._table.active[execution]))
+
+    def slices(self) -> Iterator[Chunk]:
+        """The executions in small parts; others may work between them."""
+        yield Chunk([], self._held)
+        kept = self._kept
+        for first in range(0, len(kept), 10 * SLICE):
+            yield Chunk(kept[first : first + 10 * SLICE])
+        while self._pending or self._early:
+            part, self._early = self._early, []
+            while self._pending and len(part) < SLICE:
+                execution, _ = self._pending.popitem()
+                part.append(pack(self._table.active[execution]))
+            yield Chunk(part)
+
+
+class SnapshotStore:
+    """The snapshots of one partition in the SNAP stream."""
+
+    def __init__(self, bus: Bus, region: str, partition: int) -> None:
+        self._bus = bus
+        self._region = region
+        self._partition = partition
+        self._head_subject = names.snapshot_head(region, partition)
+        self._head_sequence = 0
+        self._last: Head | None = None
+
+    async def load(self) -> tuple[Head, list[Chunk]] | None:
+        """The newest snapshot. Chunks that a newer snapshot removed meanwhile: tried again."""
+        while True:
+            message = await self._bus.last("SNAP", self._head_subject)
+            if message is None:
+                self._head_sequence = 0
+                return None
+            head: Head = HEAD.decode(message.payload)
+            chunks = await asyncio.gather(
+                *(
+                    self._bus.last("SNAP", self._chunk_subject(head.generation, number))
+                    for number in range(head.chunks)
+                )
+            )
+            if all(chunk is not None for chunk in chunks):
+                break
+        self._head_sequence = message.sequence
+        self._last = head
+        return head, [CHUNK.decode(chunk.payload) for chunk in chunks if chunk is not None]
+
+    async def save(self, snapshot: Snapshot, finish: Callable[[str, int], Head]) -> Head:
+        """Write all slices, then the head that `finish(generation, chunks)` makes; then remove
+        the one before. `BusError` leaves the one before in force."""
+        generation = secrets.token_hex(4)
+        count = 0
+        gathered = Chunk()
+        size = 0
+        for part in snapshot.slices():
+            gathered.kept = gathered.kept + part.kept
+            gathered.held = gathered.held + part.held
+            size += sum(len(kept.state) + 200 for kept in part.kept) + 500 * len(part.held)
+            if size > CHUNK_BYTES:
+                await self._append(self._chunk_subject(generation, count), CHUNK.encode(gathered))
+                count, size, gathered = count + 1, 0, Chunk()
+            await asyncio.sleep(0)
+        await self._append(self._chunk_subject(generation, count), CHUNK.encode(gathered))
+        head = finish(generation, count + 1)
+        self._head_sequence = await self._append(
+            self._head_subject, HEAD.encode(head), self._head_sequence
+        )
+        before, self._last = self._last, head
+        if before is not None:
+            await self._remove(before)
+        return head
+
+    async def _remove(self, head: Head) -> None:
+        for number in range(head.chunks):
+            await self._bus.purge("SNAP", self._chunk_subject(head.generation, number))
+
+    def _chunk_subject(self, generation: str, number: int) -> str:
+        return names.snapshot_chunk(self._region, self._partition, generation, number)
+
+    async def _append(self, subject: str, frame: bytes, expected_last: int | None = None) -> int:
+        future: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+
+        def on_ack(result: Ack | Exception) -> None:
+            if future.done():
+                return
+            if isinstance(result, Ack):
+                future.set_result(result)
+            else:
+                future.set_exception(result)
+
+        self._bus.append(subject, frame, on_ack, expected_last=expected_last)
+        return (await future).sequence

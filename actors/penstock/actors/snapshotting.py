@@ -1,0 +1,141 @@
+"""When a partition writes snapshots, and what of its streams may go afterwards.
+
+A snapshot is due after so many transitions, or after a time with any. Trimming follows it: inputs
+and journal are removed up to where both the snapshot and the history have them. While no history
+has reported how far it is, everything stays.
+"""
+
+import asyncio
+import logging
+from typing import Any, NamedTuple, Protocol
+
+from penstock.actors.inbox import Inbox
+from penstock.actors.replies import Replies
+from penstock.actors.shared import Shared
+from penstock.actors.snapshot import Head, Rest, Snapshot, SnapshotStore
+from penstock.actors.table import Table
+from penstock.subjects import names
+from penstock.subjects.errors import BusError
+
+TRANSITIONS = 50_000
+SECONDS = 60.0
+RETRY_S = 5.0
+REPLIES_MS = 10_000
+
+log = logging.getLogger("penstock.actors")
+
+
+class Dumps(Protocol):
+    """Actors that stand in a snapshot as a whole."""
+
+    def dump(self) -> Any: ...
+
+
+class Position(NamedTuple):
+    """Where memory equals the journal."""
+
+    epoch: int
+    journal_seq: int
+    input_seq: int
+    done_seq: int
+
+
+class Snapshotting:
+    """The snapshots of one owned partition."""
+
+    def __init__(
+        self, shared: Shared, partition: int, *, table: Table, inbox: Inbox, replies: Replies
+    ) -> None:
+        self.store = SnapshotStore(shared.bus, shared.region, partition)
+        self.actors: dict[str, Dumps] = {}
+        """Other actors' parts of a snapshot, by name."""
+        self._shared = shared
+        self._partition = partition
+        self._table = table
+        self._inbox = inbox
+        self._replies = replies
+        self._writing: Snapshot | None = None
+        self._rest = Rest()
+        self._task: asyncio.Task[None] | None = None
+        self._since = 0
+        self._at_s = asyncio.get_running_loop().time()
+
+    def before_change(self, execution: str) -> None:
+        """An open execution is about to change."""
+        if self._writing is not None:
+            self._writing.before_change(execution)
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether a snapshot should begin when memory equals the journal next."""
+        if self._task is not None or not self._since:
+            return False
+        return self._since >= TRANSITIONS or now_s - self._at_s >= SECONDS
+
+    def count(self, transitions: int) -> None:
+        """So many transitions more are in the journal."""
+        self._since += transitions
+
+    def begin(self, position: Position) -> None:
+        """Write a snapshot in the background. Memory must equal the journal at `position` now."""
+        assert self._task is None
+        self._task = asyncio.ensure_future(self._write(position))
+        self._writing = Snapshot(self._table)
+        self._rest = self._take_rest()
+
+    async def save_now(self, position: Position) -> None:
+        """Write a snapshot and wait for it; nothing else may be going on."""
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+        self.begin(position)
+        assert self._task is not None
+        await asyncio.wait((self._task,))
+
+    def close(self) -> None:
+        """Stop writing; what is incomplete has no head and does not count."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _take_rest(self) -> Rest:
+        return Rest(
+            ended=self._table.ended(),
+            beyond=self._inbox.beyond(),
+            replies=self._replies.recent(self._shared.clock.now_ms() - REPLIES_MS),
+            actors={name: actor.dump() for name, actor in self.actors.items()},
+        )
+
+    async def _write(self, position: Position) -> None:
+        loop = asyncio.get_running_loop()
+        since, self._since = self._since, 0
+        self._at_s = loop.time()
+        rest = self._rest
+        writing = self._writing
+        assert writing is not None
+
+        def finish(generation: str, chunks: int) -> Head:
+            return Head(generation, chunks, *position, rest)
+
+        try:
+            head = await self.store.save(writing, finish)
+            self._writing = None
+            await self._trim(head)
+        except BusError as error:
+            log.warning("partition %d: no snapshot now: %s", self._partition, error)
+            self._since += since
+            self._at_s = loop.time() - SECONDS + RETRY_S
+        finally:
+            self._writing = None
+            self._task = None
+
+    async def _trim(self, head: Head) -> None:
+        """Remove what neither a new owner nor the history will read again."""
+        history = self._shared.marks.history(self._partition)
+        if history is None:
+            return
+        before = min(head.input_seq, head.journal_seq, history) + 1
+        region, number = self._shared.region, self._partition
+        for subject in (names.runs(region, number), names.signals(region, number)):
+            await self._shared.bus.purge("EXEC", subject, before)
+        # The last record must stay: it carries the sequence that fences.
+        await self._shared.bus.purge(
+            "EXEC", names.journal(region, number), min(before, head.journal_seq)
+        )

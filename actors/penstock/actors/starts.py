@@ -1,0 +1,282 @@
+"""Starting executions: requests from the inputs, children, error workflows; and holding those
+that cannot start yet.
+
+A request is held while its plan is loading, or while its tenant's limits allow no more; why is in
+the journal. A held execution that can never start (its version does not exist) ends with that as
+its error, and its parent is told.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from penstock.actors.directory import Directory
+from penstock.actors.execution import core
+from penstock.actors.execution.effects import (
+    CoreEffect,
+    ReturnToParent,
+    StartChild,
+    StartErrorWorkflow,
+)
+from penstock.actors.execution.events import Event, Finished, Started
+from penstock.actors.execution.state import State
+from penstock.actors.journal import Happened, Held
+from penstock.actors.mailbox import Envelope, Mailbox
+from penstock.actors.plans import Plans
+from penstock.actors.table import Table, Waiting
+from penstock.actors.wakeup import Told, Wakeup
+from penstock.subjects.errors import ErrorInfo
+from penstock.subjects.messages import RunRequest
+from penstock.workflow.document import content_hash
+from penstock.workflow.plan import Plan
+
+_TRIGGERS = {
+    "integrated": "n8n-nodes-base.executeWorkflowTrigger",
+    "error": "n8n-nodes-base.errorTrigger",
+}
+
+
+DOCUMENT = "document"
+
+
+class Release(msgspec.Struct, frozen=True):
+    """What a held execution waited for may be there now. `problem`: it never will be."""
+
+    execution: str
+    problem: str = ""
+
+
+class Around(msgspec.Struct, frozen=True):
+    """What the executions of a partition live among."""
+
+    table: Table
+    mailbox: Mailbox
+    plans: Plans
+    directory: Directory
+    wake: Callable[[], None]
+    """Something was put in the mailbox from outside of a wake-up."""
+    admit: Callable[[str], str]
+    """(tenant) to the reason why no more of it may start now, empty when one may."""
+    on_end: Callable[[str], None]
+    """(tenant): one that was admitted is over."""
+    on_broken: Callable[[str, Envelope, Exception], None]
+    """A message whose handling raised; the execution's state in memory is not to be trusted."""
+    before_change: Callable[[str], None]
+    """An open execution is about to change: a snapshot under way looks first."""
+    resume_base: str = ""
+
+
+class Starts:
+    """See the module's text."""
+
+    def __init__(self, around: Around, wakeup: Wakeup) -> None:
+        self._around = around
+        self._table = around.table
+        self._wakeup = wakeup
+
+    def take(self, request: RunRequest, *, is_written: bool) -> None:
+        """Start a request, or hold it. `is_written`: it stands in the inputs."""
+        reason = "" if request.parent else self._around.admit(request.tenant)
+        plan = self._around.plans.get(request.plan)
+        if plan is not None and not reason:
+            self._start(plan, request, is_written=is_written)
+            return
+        self._hold(request, reason or "plan", is_written=is_written)
+        if not reason:
+            self._wait_for_plan(request)
+
+    def release(self, message: Release, _: Envelope) -> None:
+        """Start a held execution if it can start now."""
+        waiting = self._table.held.get(message.execution)
+        if waiting is None:
+            return
+        request = waiting.request
+        if message.problem:
+            error = ErrorInfo(message=message.problem, name="WorkflowOperationError")
+            self.end_unstarted(request, "error", error)
+            return
+        reason = "" if request.parent else self._around.admit(request.tenant)
+        if reason:
+            waiting.reason = reason
+            return
+        plan = self._around.plans.get(request.plan)
+        if plan is None:
+            waiting.reason = "plan"
+            self._wait_for_plan(request)
+            return
+        del self._table.held[message.execution]
+        self._start(plan, request, is_written=False)
+
+    def wait_again(self, waiting: Waiting) -> None:
+        """A held execution was taken over: wait for what it waits for."""
+        # The parent of a child with a document of its own asks for it again.
+        if waiting.reason != DOCUMENT or not waiting.request.parent:
+            self._load(waiting.request)
+
+    def end_unstarted(self, request: RunRequest, status: str, error: ErrorInfo) -> None:
+        """End an execution that never had a state."""
+        now_ms = self._wakeup.now_ms
+        events: list[Event] = [Started(now_ms, request), Finished(status, now_ms, error)]
+        self._wakeup.entries.append(Happened(request.execution, events))
+        self._wakeup.told.append(Told(request, None, events))
+        self._wakeup.transitions += 2
+        self._table.held.pop(request.execution, None)
+        self._table.end(request.execution)
+        self._wakeup.ended.append(request.execution)
+        if request.reply is not None:
+            self._wakeup.answer(request.execution, request.reply, 500, error.message)
+        if request.parent:
+            self._return(ReturnToParent(request.parent, request.execution, None, error))
+
+    def _hold(self, request: RunRequest, reason: str, *, is_written: bool) -> None:
+        self._table.held[request.execution] = Waiting(request, reason)
+        copy = None if is_written else request
+        self._wakeup.entries.append(Held(request.execution, reason, copy))
+        self._wakeup.transitions += 1
+
+    def _start(self, plan: Plan, request: RunRequest, *, is_written: bool) -> None:
+        if not request.start and request.mode in _TRIGGERS and not is_written:
+            request.start = _trigger(plan, _TRIGGERS[request.mode])
+        try:
+            state = core.new_state(plan, request, self._around.resume_base)
+            turn = core.start(state, self._wakeup.now_ms)
+        except Exception as error:
+            # It was never in the journal, so there is nothing to rebuild it from: it is poison.
+            self._around.on_broken("", Envelope(request), error)
+            info = ErrorInfo(message=f"Penstock failed: {error!r}", name="internal")
+            self.end_unstarted(request, "error", info)
+            if not request.parent:
+                self._around.on_end(request.tenant)
+            return
+        if not is_written:
+            started = turn.events[0]
+            assert type(started) is Started
+            started.request = request
+        self._table.active[request.execution] = state
+        self._wakeup.record(state, turn)
+
+    def _wait_for_plan(self, request: RunRequest) -> None:
+        if not request.parent:
+            self._around.on_end(request.tenant)  # admitted in vain; it asks again
+        self._load(request)
+
+    def _load(self, request: RunRequest) -> None:
+        execution, tenant, around = request.execution, request.tenant, self._around
+
+        def loaded(found: Plan | str) -> None:
+            problem = found if isinstance(found, str) else ""
+            around.mailbox.put_under_way(tenant, Envelope(Release(execution, problem)))
+            around.wake()
+
+        around.plans.want(request.plan, loaded)
+
+    # -- families -----------------------------------------------------------------------------
+
+    def do_within(self, state: State, effect: CoreEffect) -> None:
+        """Do what an execution wants of others in its partition."""
+        if isinstance(effect, StartChild):
+            self._start_child(state, effect)
+        elif isinstance(effect, ReturnToParent):
+            self._return(effect)
+        elif isinstance(effect, StartErrorWorkflow):
+            self._start_error_workflow(state, effect)
+
+    def _start_child(self, parent: State, effect: StartChild) -> None:
+        request = parent.request
+        if effect.document is not None:
+            self._start_inline(parent, effect, effect.document)
+            return
+        if self._table.knows(effect.child):
+            return
+        plan = self._around.directory.version_to_run(
+            request.tenant, effect.workflow, is_manual=request.mode == "manual"
+        )
+        if plan:
+            self.take(_child(parent, effect, plan), is_written=False)
+        elif effect.must_return:
+            error = ErrorInfo(
+                message=f'There is no workflow with the id "{effect.workflow}"',
+                name="WorkflowOperationError",
+            )
+            self._return(ReturnToParent(request.execution, effect.child, None, error))
+
+    def _start_inline(self, parent: State, effect: StartChild, document: dict[str, object]) -> None:
+        """A child with a document of its own is held until every owner could find that."""
+        child, tenant, around = effect.child, parent.request.tenant, self._around
+        if child not in self._table.held:
+            if self._table.knows(child):
+                return
+            request = _child(parent, effect, content_hash(document))
+            if around.plans.get(request.plan) is not None:
+                self.take(request, is_written=False)
+                return
+            self._hold(request, DOCUMENT, is_written=False)
+
+        def stored(_: str) -> None:
+            around.mailbox.put_under_way(tenant, Envelope(Release(child)))
+            around.wake()
+
+        around.plans.add(document, stored)
+
+    def on_return(self, message: ReturnToParent, _: Envelope) -> None:
+        """Tell a parent again whose first telling raised."""
+        self._tell(message)
+
+    def _return(self, effect: ReturnToParent) -> None:
+        try:
+            self._tell(effect)
+        except Exception as error:
+            # The parent is broken, not the child whose turn this is.
+            self._around.on_broken(effect.parent, Envelope(effect), error)
+
+    def _tell(self, effect: ReturnToParent) -> None:
+        parent = self._table.active.get(effect.parent)
+        if parent is None:
+            return
+        self._around.before_change(effect.parent)
+        now_ms = self._wakeup.now_ms
+        turn = core.on_return(parent, effect.child, effect.outputs, effect.error, now_ms)
+        self._wakeup.record(parent, turn)
+
+    def _start_error_workflow(self, failed: State, effect: StartErrorWorkflow) -> None:
+        request = failed.request
+        execution = f"{request.execution}-error"
+        plan = self._around.directory.version_to_run(
+            request.tenant, effect.workflow, is_manual=False
+        )
+        if not plan or self._table.knows(execution):
+            return
+        told = RunRequest(
+            execution=execution,
+            tenant=request.tenant,
+            workflow=effect.workflow,
+            plan=plan,
+            start="",
+            mode="error",
+            items=[effect.item],
+            received_ms=self._wakeup.now_ms,
+        )
+        self.take(told, is_written=False)
+
+
+def _child(parent: State, effect: StartChild, plan: str) -> RunRequest:
+    request = parent.request
+    return RunRequest(
+        execution=effect.child,
+        tenant=request.tenant,
+        workflow=effect.workflow,
+        plan=plan,
+        start="",
+        mode=effect.mode,
+        items=effect.items,
+        received_ms=request.received_ms,
+        parent=request.execution if effect.must_return else "",
+    )
+
+
+def _trigger(plan: Plan, type_name: str) -> str:
+    """The name of the enabled trigger of that type, empty when there is none."""
+    for node in plan.nodes:
+        if node.type == type_name and not node.disabled:
+            return node.name
+    return ""

@@ -1,0 +1,92 @@
+"""What one wake-up comes to: entries for the record, and effects for after it is stored."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from penstock.actors.execution import core
+from penstock.actors.execution.effects import Answer, CoreEffect, Dispatch, SetTimer
+from penstock.actors.execution.events import Event, Waited
+from penstock.actors.execution.state import State
+from penstock.actors.journal import Answered, Entry, Happened
+from penstock.actors.mailbox import Envelope, Mailbox
+from penstock.actors.table import Table
+from penstock.subjects.messages import ReplyTo, Respond, RunRequest
+from penstock.workflow.plan import Plan
+
+_JSON = {"content-type": "application/json; charset=utf-8"}
+
+
+class Continue(NamedTuple):
+    """An execution has more inline work to do."""
+
+    execution: str
+
+
+class Told(NamedTuple):
+    """Events of an execution, for the taps."""
+
+    request: RunRequest
+    plan: Plan | None
+    events: list[Event]
+
+
+class Wakeup:
+    """Collects. `begin` empties it; whoever took the lists before keeps them."""
+
+    def __init__(self, table: Table, mailbox: Mailbox, on_end: Callable[[str], None]) -> None:
+        self._table = table
+        self._mailbox = mailbox
+        self._on_end = on_end
+        self.within: deque[tuple[State, CoreEffect]] = deque()
+        """What concerns other executions of the partition, to be done in this wake-up."""
+        self.begin(0)
+
+    def begin(self, now_ms: int) -> None:
+        """Start a wake-up."""
+        self.now_ms = now_ms
+        self.entries: list[Entry] = []
+        self.effects: list[tuple[State, Dispatch | SetTimer]] = []
+        self.told: list[Told] = []
+        self.ended: list[str] = []
+        self.slept: list[str] = []
+        self.transitions = 0
+
+    def record(self, state: State, turn: core.Turn) -> None:
+        """Keep what a call of the core came to."""
+        request = state.request
+        events = turn.events
+        if events:
+            self.entries.append(Happened(request.execution, events))
+            self.told.append(Told(request, state.plan, events))
+            self.transitions += len(events)
+            if type(events[-1]) is Waited:
+                self.slept.append(request.execution)
+            self._mailbox.charge(request.tenant, len(events) - 1)
+        for effect in turn.effects:
+            kind = type(effect)
+            if kind is Dispatch or kind is SetTimer:
+                self.effects.append((state, effect))  # type: ignore[arg-type]
+            elif kind is Answer:
+                self.entries.append(Answered(request.execution, effect.to, effect.response))  # type: ignore[union-attr]
+            else:
+                self.within.append((state, effect))
+        if state.is_finished:
+            if events:
+                self.end(request)
+        elif turn.more:
+            self._mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
+
+    def end(self, request: RunRequest) -> None:
+        """An execution is over."""
+        self._table.end(request.execution)
+        self.ended.append(request.execution)
+        if not request.parent:
+            self._on_end(request.tenant)
+
+    def answer(self, execution: str, to: ReplyTo, status: int, message: str) -> None:
+        """Answer a request with a message that the core has no part in."""
+        body = msgspec.json.encode({"message": message})
+        self.entries.append(Answered(execution, to, Respond(status, _JSON, body)))
