@@ -112,6 +112,11 @@ class BlobStore:
                 count += 1
         return count
 
+    async def folders(self, prefix: str) -> list[str]:
+        """The names of the folders of segments directly under a folder."""
+        listing = await obstore.list_with_delimiter_async(self._store, prefix=f"segments/{prefix}")
+        return [path.rstrip("/").rpartition("/")[2] for path in listing["common_prefixes"]]
+
     async def _delete(self, path: str) -> None:
         try:
             await obstore.delete_async(self._store, path)

@@ -32,6 +32,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     listen_fd: int = -1
     public_url: str = ""
     owner_token_file: Path | None = None
+    history_days: int = 30
+    """How long the history of an execution that is over is kept; 0: for ever."""
     timezone: str = "America/New_York"
     log_level: str = "info"
 

@@ -12,6 +12,9 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LETTERS = [letter.encode() for letter in _ALPHABET]
 _RANDOM_BITS = 55
 _LENGTH = 20
+_TIME_LENGTH = 9
+_TO_DIGITS = str.maketrans(_ALPHABET + "ilou", "0123456789abcdefghijklmnopqrstuv" + "!!!!")
+"""Python reads base 32 in digits of its own; letters that are none of ours must not pass."""
 
 
 def new_id(now_ms: int, randomness: int | None = None) -> str:
@@ -33,6 +36,14 @@ def new_id_in(partition: int, partitions: int, now_ms: int) -> str:
         for letter in _LETTERS:
             if zlib.crc32(letter, checksum) % partitions == partition:
                 return stem + letter.decode()
+
+
+def created_ms(key: str) -> int:
+    """When an id, or the root of a child's id, was made; 0 for what is no id of ours."""
+    try:
+        return int(key[:_TIME_LENGTH].translate(_TO_DIGITS), 32)
+    except ValueError:
+        return 0
 
 
 def root_of(execution: str) -> str:

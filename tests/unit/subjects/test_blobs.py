@@ -63,6 +63,7 @@ def test_deleting_a_folder_of_segments_leaves_the_others(store: BlobStore) -> No
         gone = await store.append("20261120/0001", b"old")
         kept = await store.append("20261121/0001", b"new")
 
+        assert sorted(await store.folders("")) == ["20261120", "20261121"]
         assert await store.delete_segments("20261120") == 1
 
         assert await store.read(kept, 3) == b"new"

@@ -1,0 +1,99 @@
+"""`python -m penstock.actors.projector`: reads its surroundings, projects, answers, until SIGTERM.
+
+It is ready when it answers questions, which it does while Postgres is away too (by saying so): an
+outage is waited out inside, never handed to the supervisor.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from penstock.actors.history.answering import Answering
+from penstock.actors.history.store import Store
+from penstock.actors.plans import Plans
+from penstock.actors.projector.projector import Projector
+from penstock.nodes.registry import REGISTRY
+from penstock.subjects import ids, logs, names
+from penstock.subjects.blobs import BlobStore
+from penstock.subjects.bus import Bus
+from penstock.subjects.bus_nats import NatsBus
+from penstock.subjects.clock import Clock, SystemClock
+from penstock.subjects.codec import Codec
+from penstock.subjects.config import Config
+from penstock.subjects.errors import PenstockError
+from penstock.subjects.messages import Heartbeat
+
+HEARTBEAT_S = 1.0
+HEARTBEAT: Codec[Heartbeat] = Codec(Heartbeat)
+
+log = logging.getLogger("penstock.projector")
+
+
+async def serve(config: Config) -> None:
+    """Run until SIGTERM or SIGINT."""
+    if not config.postgres_url:
+        raise PenstockError(
+            "PENSTOCK_POSTGRES_URL is not set",
+            remedy="start this program through `penstock up`, or set the address of your Postgres",
+        )
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    clock = SystemClock()
+    bus = await NatsBus.connect(
+        config.nats_url,
+        user=config.nats_user,
+        password=config.nats_password,
+        name="penstock.projector",
+    )
+    blobs = BlobStore.local(config.data_dir / "blobs")
+    projector = Projector(
+        bus, config.postgres_url, blobs, clock, region=config.region, keep_days=config.history_days
+    )
+    store = Store(config.postgres_url, blobs)
+    plans = Plans(bus, REGISTRY)
+    answering = Answering(bus, store, plans, projector)
+    answering.start(config.region)
+    tasks = [
+        asyncio.create_task(projector.run()),
+        asyncio.create_task(beat(bus, clock)),
+        asyncio.create_task(stopped.wait()),
+    ]
+    logs.ready()
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    answering.close()
+    plans.close()
+    for task in tasks:
+        task.cancel()
+    await store.close()
+    await bus.close()
+    for task in done:
+        task.result()
+
+
+async def beat(bus: Bus, clock: Clock) -> None:
+    """Tell that this program lives."""
+    started_ms = clock.now_ms()
+    program = ids.new_id(started_ms)
+    while True:
+        sign = Heartbeat("projector", program, os.getpid(), started_ms)
+        bus.publish(names.heartbeat("projector", program), HEARTBEAT.encode(sign))
+        await asyncio.sleep(HEARTBEAT_S)
+
+
+def main() -> int:
+    """The program; the result is its exit status."""
+    try:
+        config = Config.from_env()
+        logs.configure(config.log_level, program="projector")
+        asyncio.run(serve(config))
+    except PenstockError as error:
+        log.error("%s: %s", error.message, error.remedy)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

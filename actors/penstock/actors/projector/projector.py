@@ -1,0 +1,199 @@
+"""The projection loop: follow, fold, store, move the watermark, for ever.
+
+One batch is what came in while the last one was stored, at most `BATCH_EXECUTIONS`; under load a
+batch is not begun sooner than `PACE_S` after the last one, because a transaction costs the same
+for one row as for a thousand, and nobody waits for a view.
+
+Any fault ends a *session*: connection, follower and fold are thrown away, and the next session
+begins from the watermark. That is the one way of recovering, from an outage of Postgres, a lost
+connection, or a second projector that moved the watermark; it is waited for as long as it takes.
+
+A follower cannot be held back, so when more has come in than is to be held in memory it is closed,
+and opened again where it was once that has been stored.
+
+After a batch is stored, the mark `history.<region>` in the bucket `marks` says from where EXEC is
+still needed. Owners trim no further.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+
+import psycopg
+from psycopg import AsyncConnection
+
+from penstock.actors.history.fold import Fold
+from penstock.actors.history.migrate import migrate
+from penstock.actors.history.retention import forget
+from penstock.actors.history.rows import DAY_MS
+from penstock.actors.history.writer import Writer
+from penstock.subjects.blobs import BlobStore
+from penstock.subjects.bus import Bus, Message, Subscription
+from penstock.subjects.clock import Clock
+from penstock.subjects.errors import BusError, PenstockError
+
+BATCH_EXECUTIONS = 2000
+PACE_S = 0.05
+HELD_BYTES_MAX = 64 * 1024 * 1024
+MARK_EVERY_S = 1.0
+FORGET_EVERY_S = 600.0
+RETRY_FIRST_S, RETRY_MAX_S = 0.1, 5.0
+
+log = logging.getLogger("penstock.projector")
+
+
+class Inlet:
+    """A follower with a bounded hold: messages that wait to be folded."""
+
+    def __init__(self, bus: Bus, subject: str, start: int) -> None:
+        self._bus = bus
+        self._subject = subject
+        self._next = start
+        self._held: deque[Message] = deque()
+        self._held_bytes = 0
+        self._arrived = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._open()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return when there is something to pop, or after `timeout_s`."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._arrived.wait(), timeout_s)
+
+    def pop(self) -> Message | None:
+        """The next message, if one is held."""
+        if not self._held:
+            self._arrived.clear()
+            if self._subscription is None:
+                self._open()
+            return None
+        message = self._held.popleft()
+        self._held_bytes -= len(message.payload)
+        return message
+
+    def close(self) -> None:
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+
+    def _open(self) -> None:
+        self._subscription = self._bus.follow("EXEC", self._subject, self._next, self._receive)
+
+    def _receive(self, message: Message) -> None:
+        if self._subscription is None:
+            return
+        self._next = message.sequence + 1
+        self._held.append(message)
+        self._held_bytes += len(message.payload)
+        self._arrived.set()
+        if self._held_bytes > HELD_BYTES_MAX:
+            self.close()
+
+
+class Projector:
+    """Keeps one region's history. `run` until cancelled."""
+
+    def __init__(
+        self, bus: Bus, url: str, blobs: BlobStore, clock: Clock, *, region: str, keep_days: int
+    ) -> None:
+        self.position = 0
+        self.is_storing = False
+        """Whether the last session got as far as the database."""
+        self._bus = bus
+        self._url = url
+        self._blobs = blobs
+        self._clock = clock
+        self._region = region
+        self._keep_days = keep_days
+        self._moved = asyncio.Condition()
+        self._mark_told = 0
+        self._marked_at_s = 0.0
+        self._forgot_at_s = 0.0
+        self._delay_s = RETRY_FIRST_S
+
+    async def run(self) -> None:
+        """Project for ever, one session after another."""
+        while True:
+            try:
+                await self._session()
+            except (psycopg.Error, OSError, PenstockError) as error:
+                log.warning("projecting is interrupted: %s: %s", type(error).__name__, error)
+            self.is_storing = False
+            await asyncio.sleep(self._delay_s)
+            self._delay_s = min(2 * self._delay_s, RETRY_MAX_S)
+
+    async def reached(self, sequence: int) -> None:
+        """Return when everything up to `sequence` is in the rows."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.position >= sequence)
+
+    async def _session(self) -> None:
+        connection = await AsyncConnection.connect(self._url, autocommit=True, connect_timeout=5)
+        inlet: Inlet | None = None
+        try:
+            for step in await migrate(connection):
+                log.info("migrated %s", step)
+            writer = Writer(self._blobs, self._region)
+            position, read_from, open_rows = await writer.load(connection)
+            last = (await self._bus.info("EXEC"))["last"]
+            if position > last:
+                raise PenstockError(
+                    f"the history is at {position}, EXEC ends at {last}",
+                    remedy="give a new broker an empty database, or restore the broker's data",
+                )
+            fold = Fold(position, open_rows)
+            await self._move(position)
+            inlet = Inlet(self._bus, f"exec.{self._region}.>", read_from)
+            self.is_storing = True
+            while True:
+                await self._batch(connection, writer, fold, inlet)
+        finally:
+            if inlet is not None:
+                inlet.close()
+            await connection.close()
+
+    async def _batch(
+        self, connection: AsyncConnection, writer: Writer, fold: Fold, inlet: Inlet
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        while fold.changed < BATCH_EXECUTIONS and (message := inlet.pop()) is not None:
+            fold.feed(message)
+        batch = fold.take()
+        if batch.position > self.position:
+            await writer.store_bodies(batch)
+            await writer.store_rows(connection, batch)
+            await self._move(batch.position)
+            self._delay_s = RETRY_FIRST_S
+        await self._mark(batch.read_from)
+        await self._forget(connection)
+        if len(batch.rows) < BATCH_EXECUTIONS:
+            await asyncio.sleep(max(0.0, began_s + PACE_S - loop.time()))
+            await inlet.wait(MARK_EVERY_S)
+
+    async def _move(self, position: int) -> None:
+        async with self._moved:
+            self.position = position
+            self._moved.notify_all()
+
+    async def _mark(self, read_from: int) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if read_from == self._mark_told or now_s - self._marked_at_s < MARK_EVERY_S:
+            return
+        self._marked_at_s = now_s
+        try:
+            mark = str(read_from).encode()
+            await self._bus.bucket("marks").put(f"history.{self._region}", mark)
+            self._mark_told = read_from
+        except BusError as error:
+            log.warning("cannot tell how far the history is: %s", error)
+
+    async def _forget(self, connection: AsyncConnection) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if not self._keep_days or now_s - self._forgot_at_s < FORGET_EVERY_S:
+            return
+        self._forgot_at_s = now_s
+        before_day = self._clock.now_ms() // DAY_MS - self._keep_days
+        for day in await forget(connection, self._blobs, self._region, before_day=before_day):
+            log.info("forgot the executions of day %d", day)
