@@ -1,14 +1,7 @@
 """`penstock status`: the tree of programs, the partitions and their owners, streams, hosts.
 
 Two sources. The supervisor's tree is read from DIR/run when `up` runs on this machine. The rest
-comes from the gateway, `GET /api/v1/status`:
-
-    {"programs":   [{"kind", "id", "pid", "started_ms", "draining"}],
-     "partitions": [{"partition", "owner", "lag"}],
-     "streams":    [{"name", "messages", "bytes", "first", "last", "consumers"}],
-     "hosts":      [{"id", "free", "draining"}]}
-
-Fields that are missing are shown as missing, so an older or newer server can be asked too.
+comes from the gateway, `GET /api/v1/status`; what it does not say is left out.
 """
 
 import argparse
@@ -44,17 +37,8 @@ def main(argv: list[str]) -> int:
         return 0
     if tree:
         _print_tree(tree)
-    for title, columns in _SECTIONS.items():
-        _print_section(title, columns, served.get(title))
+    _print_served(served)
     return 0
-
-
-_SECTIONS = {
-    "programs": ["kind", "id", "pid", "draining"],
-    "partitions": ["partition", "owner", "lag"],
-    "streams": ["name", "messages", "bytes", "first", "last", "consumers", "lag"],
-    "hosts": ["id", "tier", "free", "draining"],
-}
 
 
 def _tree(options: argparse.Namespace) -> dict[str, Any]:
@@ -86,10 +70,28 @@ def _print_tree(tree: dict[str, Any]) -> None:
     Console(highlight=False).print(made)
 
 
-def _print_section(title: str, columns: list[str], rows: Any) -> None:
-    if not isinstance(rows, list):
-        print(f"{title}: not known")
-        return
-    print(title)
-    present = [column for column in columns if any(column in row for row in rows)]
-    table(present, [[str(row.get(column, "")) for column in present] for row in rows])
+def _print_served(served: dict[str, Any]) -> None:
+    programs = served.get("programs") or []
+    hosts = [program for program in programs if program.get("kind") == "sandbox"]
+    _print_rows("programs", ["kind", "id", "pid", "heard_ms_ago", "draining"], programs)
+    _print_rows("partitions", ["owner", "partitions"], _by_owner(served.get("partitions") or []))
+    _print_rows("sandbox hosts", ["id", "pid", "free", "draining"], hosts)
+    streams = ["name", "messages", "bytes", "first", "last", "consumers", "problem"]
+    _print_rows("streams", streams, served.get("streams") or [])
+    lag = served.get("history_lag", -1)
+    print(f"history lag: {'not known' if lag < 0 else f'{lag} messages'}")
+    print(f"workflows: {served.get('workflows')}, active: {served.get('active_workflows')}")
+
+
+def _by_owner(partitions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    owned: dict[str, list[str]] = {}
+    for one in partitions:
+        owned.setdefault(one.get("owner") or "nobody", []).append(str(one.get("partition")))
+    return [{"owner": owner, "partitions": " ".join(of)} for owner, of in sorted(owned.items())]
+
+
+def _print_rows(title: str, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    print(title if rows else f"{title}: none")
+    present = [column for column in columns if any(row.get(column) for row in rows)]
+    if rows:
+        table(present, [[str(row.get(column, "")) for column in present] for row in rows])

@@ -10,7 +10,7 @@ from penstock.cli.api import Api
 
 def pages(api: Api, path: str, *, limit: int = 0, **query: object) -> Iterator[dict[str, Any]]:
     """The entries of a list, over its pages, at most `limit` (0: all)."""
-    cursor: object = None
+    cursor = ""
     told = 0
     while True:
         answer = api.get(
@@ -26,10 +26,10 @@ def pages(api: Api, path: str, *, limit: int = 0, **query: object) -> Iterator[d
             return
 
 
-def _page(answer: Any) -> tuple[list[dict[str, Any]], object]:
-    if isinstance(answer, list):
-        return answer, None
-    return answer.get("items", answer.get("data", [])), answer.get("next", answer.get("cursor"))
+def _page(answer: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """The entries of one page, whatever the list is called, and where the next one begins."""
+    entries = next((value for value in answer.values() if isinstance(value, list)), [])
+    return entries, str(answer.get("next_cursor") or "")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -42,13 +42,11 @@ def _list(api: Api, *, is_json: bool) -> int:
 
 
 def _row(row: dict[str, Any]) -> list[str]:
-    versions = row.get("versions")
-    newest = versions[-1].get("number") if isinstance(versions, list) and versions else None
     return [
         str(row["id"]),
         str(row.get("name", "")),
-        "yes" if row.get("active") or row.get("active_hash") else "no",
-        str(row.get("version", newest or "")),
+        "yes" if row.get("active") else "no",
+        str(row.get("version", "")),
         "; ".join(map(str, row.get("problems") or [])),
     ]
 
