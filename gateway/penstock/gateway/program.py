@@ -69,7 +69,7 @@ async def run(config: Config) -> None:
         loop.add_signal_handler(number, stopping.set)
     life = Lifecycle(Metrics())
     front = Front(life, config.owner_token_file)
-    listener = listen(config.listen)
+    listener = held(config.listen_fd) if config.listen_fd >= 0 else listen(config.listen)
     server = _server(front)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     work = asyncio.create_task(_work(config, front, listener))
@@ -166,6 +166,13 @@ def listen(address: str) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, int(port)))
     listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def held(fd: int) -> socket.socket:
+    """The socket that our supervisor holds: it listens already, and outlives us."""
+    listener = socket.socket(fileno=fd)
     listener.setblocking(False)
     return listener
 
