@@ -1,13 +1,17 @@
-"""Real servers for tests: `nats_server()` gives a fresh nats-server on a free port.
+"""Real servers for tests: `nats_server()` on a free port, `postgres_server()` on a socket.
 
     with nats_server() as server:
         bus = await NatsBus.connect(server.url, name="test")
+    with postgres_server() as server:
+        url = server.database("mine")
 
-Durable as in production (`sync_interval: always`), in a temporary directory, ended by its pid.
-`server.kill()` is kill -9; `server.start()` brings it back on the same port and store; `stop()`
-ends it cleanly. Any number of tests may run beside each other.
+Durable as in production (`sync_interval: always`), in temporary directories, ended by their pids.
+`server.kill()` is kill -9; `server.start()` brings it back at the same address and store; `stop()`
+ends it cleanly. Any number of tests may run beside each other. Starting Postgres takes seconds, so
+share one and give each test a database of its own.
 """
 
+import asyncio
 import contextlib
 import shutil
 import signal
@@ -18,6 +22,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import psycopg
+
+from penstock.supervisor import postgres
+from penstock.supervisor.data_dir import DataDir
 
 CONFIGURATION = """\
 listen: "127.0.0.1:{port}"
@@ -104,6 +113,61 @@ def nats_server() -> Iterator[NatsServer]:
     """A running server, gone with its files at the end."""
     directory = Path(tempfile.mkdtemp(prefix="penstock-nats-"))
     server = NatsServer(directory)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class PostgresServer:
+    """One Postgres, run as `penstock up` runs it."""
+
+    def __init__(self, directory: Path) -> None:
+        data = DataDir(directory / "data")
+        data.prepare()
+        self._log = directory / "postgres.log"
+        self._postgres = postgres.configure(data)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and return when it serves."""
+        program = self._postgres.program()
+        asyncio.run(self._postgres.before_start())
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._postgres.argv, stdout=log, stderr=log, preexec_fn=program.prepare  # noqa: PLW1509
+            )
+        waiting = self._postgres.wait_until_serving(self.process.pid)
+        asyncio.run(asyncio.wait_for(waiting, START_S))
+
+    def database(self, name: str) -> str:
+        """Make an empty database; returns its URL."""
+        with psycopg.connect(self._postgres.url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        return self._postgres.url.replace("/postgres?", f"/{name}?")
+
+    def kill(self) -> None:
+        """End at once and leave recovery to the next start."""
+        self._end(signal.SIGQUIT)
+
+    def stop(self) -> None:
+        """End cleanly, cutting sessions off."""
+        self._end(signal.SIGINT)
+
+    def _end(self, sign: signal.Signals) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(sign)
+            self.process.wait(20)
+        self.process = None
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running server, gone with its files at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="penstock-pg-"))
+    server = PostgresServer(directory)
     try:
         server.start()
         yield server

@@ -13,7 +13,7 @@ import sys
 from penstock.actors.history.answering import Answering
 from penstock.actors.history.store import Store
 from penstock.actors.plans import Plans
-from penstock.actors.projector.projector import Projector
+from penstock.actors.projector.projector import Projector, Settings
 from penstock.nodes.registry import REGISTRY
 from penstock.subjects import ids, logs, names
 from penstock.subjects.blobs import BlobStore
@@ -49,9 +49,10 @@ async def serve(config: Config) -> None:
         name="penstock.projector",
     )
     blobs = BlobStore.local(config.data_dir / "blobs")
-    projector = Projector(
-        bus, config.postgres_url, blobs, clock, region=config.region, keep_days=config.history_days
+    settings = Settings(
+        postgres_url=config.postgres_url, region=config.region, keep_days=config.history_days
     )
+    projector = Projector(bus, blobs, clock, settings)
     store = Store(config.postgres_url, blobs)
     plans = Plans(bus, REGISTRY)
     answering = Answering(bus, store, plans, projector)

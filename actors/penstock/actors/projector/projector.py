@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import AsyncConnection
@@ -91,21 +92,28 @@ class Inlet:
             self.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What to project where. `keep_days` 0: for ever."""
+
+    postgres_url: str
+    region: str
+    keep_days: int = 0
+
+
 class Projector:
     """Keeps one region's history. `run` until cancelled."""
 
-    def __init__(
-        self, bus: Bus, url: str, blobs: BlobStore, clock: Clock, *, region: str, keep_days: int
-    ) -> None:
+    def __init__(self, bus: Bus, blobs: BlobStore, clock: Clock, settings: Settings) -> None:
         self.position = 0
         self.is_storing = False
         """Whether the last session got as far as the database."""
         self._bus = bus
-        self._url = url
+        self._url = settings.postgres_url
         self._blobs = blobs
         self._clock = clock
-        self._region = region
-        self._keep_days = keep_days
+        self._region = settings.region
+        self._keep_days = settings.keep_days
         self._moved = asyncio.Condition()
         self._mark_told = 0
         self._marked_at_s = 0.0
