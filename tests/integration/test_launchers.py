@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import nats
+import psutil
 import psycopg
 import pytest
 
+from penstock.supervisor import linux
 from penstock.supervisor import nats as nats_launcher
 from penstock.supervisor import postgres as postgres_launcher
 from penstock.supervisor.data_dir import DataDir
@@ -78,6 +80,29 @@ def test_postgres_starts_from_nothing_survives_kill_9_and_keeps_what_was_committ
             assert connection.execute("select n from kept").fetchall() == [(1,)]
             assert connection.execute("show fsync").fetchone() == ("on",)
         await stop(tree)
+
+    running(play())
+
+
+@pytest.mark.skipif(not linux.IS_LINUX or os.geteuid() != 0, reason="only root must become another")
+def test_postgres_runs_for_root_where_user_namespaces_are_refused(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linux, "user_namespaces_work", lambda: False)
+    server = postgres_launcher.configure(data_dir)
+
+    async def play() -> None:
+        tree = await supervise(server.program())
+        owner = psutil.Process(child_pid(tree)).uids().effective
+        with psycopg.connect(server.url) as connection:
+            connection.execute("create table kept (n int)")
+        await stop(tree)
+        assert owner != 0
+        assert data_dir.postgres.stat().st_uid == owner
+
+        monkeypatch.undo()
+        again = postgres_launcher.configure(data_dir)
+        await stop(await supervise(again.program()))
 
     running(play())
 

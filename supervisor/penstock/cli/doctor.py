@@ -137,8 +137,8 @@ def _sandbox() -> Iterator[Finding]:
         yield Finding("good", "user namespaces work")
     else:
         yield Finding(
-            "weak" if not linux.is_root() else "bad",
-            "user namespaces are refused",
+            "weak",
+            "user namespaces are refused: user code is isolated less",
             "sysctl -w user.max_user_namespaces=15000"
             " kernel.apparmor_restrict_unprivileged_userns=0"
             " (in a container: allow unshare, e.g. --security-opt seccomp=unconfined)",
@@ -167,7 +167,7 @@ def _seccomp() -> Finding:
 def _root() -> Finding:
     if not linux.is_root():
         return Finding("good", f"running as an ordinary user (uid {os.geteuid()})")
-    return Finding("good", "running as root: Postgres goes into a user namespace of its own")
+    return Finding("good", "running as root: Postgres runs as somebody else")
 
 
 def _files() -> Finding:

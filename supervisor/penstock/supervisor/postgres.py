@@ -3,7 +3,9 @@
 Only the package's binaries are used, not its launcher, which creates users and changes modes
 when it runs as root. Postgres refuses to be root; so when we are root it runs in a user
 namespace of its own in which it is somebody else. To the world outside it is still us, so no
-user is created and every file keeps its owner and mode.
+user is created and every file keeps its owner and mode. Where a container refuses namespaces, it
+becomes an existing unprivileged user who keeps the one capability to reach our directory; then
+the cluster's files are that user's.
 
 It listens on a unix socket in a directory of mode 0700 only, and asks for a password as well.
 After kill -9 it recovers from its log; what could stop that, processes of the killed server that
@@ -66,6 +68,8 @@ class Postgres:
     socket_directory: Path
     binaries: Path
     password: str
+    become: Callable[[], None] | None = None
+    """What a child does before it becomes Postgres; None where nothing is needed."""
 
     @property
     def url(self) -> str:
@@ -88,7 +92,7 @@ class Postgres:
             before=self.before_start,
             after=self._leave_socket_directory,
             probe=self.wait_until_serving,
-            prepare=_become_unprivileged(),
+            prepare=self.become,
             # Fast shutdown: sessions are cut off and the log is closed in order. SIGQUIT leaves
             # recovery to the next start but, unlike SIGKILL, lets no backend live on.
             stop_signal=signal.SIGINT,
@@ -132,7 +136,7 @@ class Postgres:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                preexec_fn=_become_unprivileged(),
+                preexec_fn=self.become,
             )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise PenstockError(f"Postgres cannot be started: {error}", remedy=_REMEDY) from error
@@ -178,6 +182,7 @@ def configure(data_dir: DataDir) -> Postgres:
         socket_directory=_socket_directory(data_dir),
         binaries=binaries(data_dir.postgres),
         password=data_dir.secret("postgres"),
+        become=_become_unprivileged(data_dir.postgres),
     )
 
 
@@ -215,7 +220,14 @@ def _socket_directory(data_dir: DataDir) -> Path:
     return Path(tempfile.gettempdir()) / f"penstock-{token}"
 
 
-def _become_unprivileged() -> Callable[[], None] | None:
+def _become_unprivileged(cluster: Path) -> Callable[[], None] | None:
+    """How a child of root becomes somebody whom Postgres accepts and who owns the cluster."""
     if not (linux.IS_LINUX and linux.is_root()):
         return None
-    return linux.enter_user_namespace(*linux.unprivileged_identity())
+    owner = cluster.stat() if cluster.exists() else None
+    if owner is not None and owner.st_uid != 0:
+        return linux.become_with_access(owner.st_uid, owner.st_gid)
+    identity = linux.unprivileged_identity()
+    if owner is not None or linux.user_namespaces_work():
+        return linux.enter_user_namespace(*identity)
+    return linux.become_with_access(*identity)
