@@ -48,7 +48,7 @@ TRANSITIONS_MAX = 1_000
 TICK_S = 1.0
 PASSIVATE_AFTER_S = 5.0
 REPLY_AGAIN_MS = 10_000
-RELEASE_S = 3.0
+RELEASE_S = 1.5
 
 log = logging.getLogger("penstock.actors")
 

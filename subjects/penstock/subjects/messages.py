@@ -208,7 +208,9 @@ class Reply(msgspec.Struct, array_like=True, gc=False):
 
 
 class Heartbeat(msgspec.Struct, array_like=True, gc=False):
-    """One program telling that it lives, on `hb.<kind>.<id>` each second."""
+    """One program telling that it lives, on `hb.<kind>.<id>` each second or more often.
+
+    `problems` are sentences about what keeps it from working, for people."""
 
     kind: str
     id: str
@@ -217,3 +219,4 @@ class Heartbeat(msgspec.Struct, array_like=True, gc=False):
     free: int = 0
     owns: list[int] = []
     draining: bool = False
+    problems: list[str] = []

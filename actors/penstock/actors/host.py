@@ -1,0 +1,165 @@
+"""An actor host: owns its share of the partitions, takes over what dead hosts leave, hands over.
+
+A partition that nobody else claims is taken at once. One that should be another's is released
+(append finished, snapshot written) and then no longer claimed, which is the sign for the other to
+take it. Outages of the broker are waited out: nothing here ends because of one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+
+from penstock.actors.canary import Canary
+from penstock.actors.journal import RECORDS
+from penstock.actors.partition import Partition
+from penstock.actors.placement import BEAT_S, Membership
+from penstock.actors.shared import Shared
+from penstock.subjects import names
+from penstock.subjects.errors import BusError
+from penstock.subjects.messages import Heartbeat
+
+HELLO_S = 0.15
+RETRY_S = 0.2
+TAKEOVERS_MAX = 8
+
+log = logging.getLogger("penstock.actors")
+
+
+class Host:
+    """See the module's text. `ready` is set when the host first owns all that it should."""
+
+    def __init__(self, shared: Shared, *, pid: int = 0) -> None:
+        self.shared = shared
+        self.ready = asyncio.Event()
+        self.partitions: dict[int, Partition] = {}
+        own = Heartbeat("actors", shared.owner, pid, shared.clock.now_ms())
+        self.membership = Membership(shared.bus, shared.clock, own)
+        self.membership.on_change(self._look_again)
+        self.canary = Canary(shared.bus, shared.region, shared.owner)
+        self._changed = asyncio.Event()
+        self._busy: dict[int, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(TAKEOVERS_MAX)
+        self._is_placing = False
+
+    async def beat(self) -> None:
+        """Run for ever: tell that this host lives."""
+        own = self.membership.own
+        while True:
+            own.problems = self._problems()
+            self.membership.beat()
+            await asyncio.sleep(BEAT_S)
+
+    async def place(self) -> None:
+        """Run for ever: own what this host should own."""
+        self.membership.beat()
+        await asyncio.sleep(HELLO_S)
+        self._is_placing = True
+        while True:
+            self._changed.clear()
+            self._place()
+            await self._verify_conflicts()
+            try:
+                await asyncio.wait_for(self._changed.wait(), BEAT_S)
+            except TimeoutError:
+                continue
+
+    async def drain(self) -> None:
+        """Release everything, and say so."""
+        self._is_placing = False
+        self.membership.own.draining = True
+        self.membership.beat()
+        for task in self._busy.values():
+            task.cancel()
+        await asyncio.gather(*(self._release(number) for number in list(self.partitions)))
+
+    def close(self) -> None:
+        """Stop at once."""
+        self._is_placing = False
+        for task in self._busy.values():
+            task.cancel()
+        for partition in list(self.partitions.values()):
+            partition.close()
+        self.partitions.clear()
+        self.membership.close()
+
+    def _problems(self) -> list[str]:
+        stuck = [
+            f"partition {number}: {partition.committer.waiting_reason}"
+            for number, partition in self.partitions.items()
+            if partition.committer.waiting_reason
+        ]
+        return self.canary.problems + stuck
+
+    def _look_again(self) -> None:
+        self._changed.set()
+
+    def _place(self) -> None:
+        wanted = self.membership.wanted(self.shared.partitions)
+        claimed = self.membership.claimed()
+        for number in wanted - self.partitions.keys() - claimed:
+            self._begin(number, self._take)
+        for number in self.partitions.keys() - wanted:
+            self._begin(number, self._release)
+        if wanted <= self.partitions.keys():
+            self.ready.set()
+
+    def _begin(self, number: int, work: Callable[[int], Coroutine[None, None, None]]) -> None:
+        if number in self._busy:
+            return
+        task = asyncio.create_task(work(number))
+        self._busy[number] = task
+
+        def ended(_: object) -> None:
+            self._busy.pop(number, None)
+            if not task.cancelled() and task.exception() is not None:
+                log.error("partition %d: %r", number, task.exception(), exc_info=task.exception())
+            self._changed.set()
+
+        task.add_done_callback(ended)
+
+    async def _take(self, number: int) -> None:
+        async with self._slots:
+            partition = Partition(self.shared, number, self._on_lost)
+            try:
+                await partition.own()
+            except BusError as error:
+                partition.close()
+                log.info("partition %d: not taken now: %s", number, error)
+                await asyncio.sleep(RETRY_S)
+                return
+            except BaseException:
+                partition.close()
+                raise
+            self.partitions[number] = partition
+            self._claim()
+
+    async def _release(self, number: int) -> None:
+        partition = self.partitions.get(number)
+        if partition is not None:
+            await partition.release()
+            self.partitions.pop(number, None)
+            self._claim()
+
+    def _claim(self) -> None:
+        self.membership.own.owns = sorted(self.partitions)
+        self.membership.beat()
+
+    def _on_lost(self, partition: Partition) -> None:
+        if self.partitions.get(partition.number) is partition:
+            del self.partitions[partition.number]
+            self._claim()
+            self._changed.set()
+
+    async def _verify_conflicts(self) -> None:
+        """Two hosts claim a partition (one was frozen): the journal says whose it is."""
+        for number in self.membership.claimed() & self.partitions.keys():
+            try:
+                last = await self.shared.bus.last("EXEC", names.journal(self.shared.region, number))
+            except BusError:
+                return
+            partition = self.partitions.get(number)
+            if last is None or partition is None:
+                continue
+            if RECORDS.decode(last.payload).owner != self.shared.owner:
+                partition.close()
+                self._on_lost(partition)
