@@ -4,6 +4,7 @@ Built by the partition loop for inline steps and by sandbox hosts from a `Step`;
 same answers, since both hold the same earlier runs. Read-only for expressions.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +54,8 @@ class Scope:
     contexts: dict[int, dict[str, Any]] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
     random_seed: int = 0
+    expired: Callable[[], bool] | None = None
+    """A bound in time, if the caller wants one: asked now and then while an expression loops."""
 
     @property
     def items(self) -> list[Item]:

@@ -1,0 +1,27 @@
+"""Loads every module that fills the tables of methods and node types."""
+
+from importlib import import_module
+
+_MODULES = (
+    "strings",
+    "arrays",
+    "objects",
+    "collections",
+    "numbers_methods",
+    "regexp",
+    "globals",
+    "js_date",
+    "date_methods",
+    "url_params",
+    "extensions",
+    "proxies",
+    "calls",
+    "functions",
+    "statements",
+)
+
+
+def load() -> None:
+    """Import the modules; each registers what it knows when it is imported."""
+    for name in _MODULES:
+        import_module(f"penstock.workflow.expressions.{name}")
