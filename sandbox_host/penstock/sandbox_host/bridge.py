@@ -5,24 +5,31 @@ when it holds dates, or `{"e": {...}}` for an error that is raised again in Java
 only read. Errors of any kind become answers: an exception must not cross into the engine.
 """
 
+import base64
+import hashlib
+import hmac
+import secrets
+import uuid
 from collections.abc import Callable
 from typing import Any
 
-import jmespath
 import msgspec
 
 from penstock.sandbox_host import faults
+from penstock.sandbox_host.bridge_values import ValueQuestions, thrown
 from penstock.sandbox_host.names import MODULES
 from penstock.sdk.call import Call, NodeError
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Source
 from penstock.workflow.expressions import lineage
+from penstock.workflow.expressions.errors import JsThrow
+from penstock.workflow.expressions.shortcuts import SHORTCUTS
 
 _encode = msgspec.json.Encoder(enc_hook=lambda value: None).encode
 _decode = msgspec.json.Decoder().decode
 
 
-class Bridge:
+class Bridge(ValueQuestions):
     """Answers the questions of one realm."""
 
     def __init__(self, call: Call, *, source: str, part: Callable[[str], str]) -> None:
@@ -38,6 +45,8 @@ class Bridge:
         try:
             method = _QUESTIONS[question]
             return _encode({"v": method(self, *_decode(arguments))}).decode()
+        except JsThrow as error:
+            return _encode({"e": thrown(error)}).decode()
         except PenstockError as error:
             return _encode({"e": _error(error)}).decode()
         except Exception as error:
@@ -50,6 +59,7 @@ class Bridge:
         mode = "production" if execution.mode in ("webhook", "trigger") else "test"
         return {
             "modules": MODULES,
+            "shortcuts": [*SHORTCUTS],
             "constants": {
                 "$runIndex": scope.run_index,
                 "$thisRunIndex": scope.run_index,
@@ -158,9 +168,6 @@ class Bridge:
     def raw_parameters(self) -> dict[str, Any]:
         return self._scope.node.parameters
 
-    def jmespath(self, data: Any, query: str) -> Any:
-        return jmespath.search(query, data)
-
     def custom_set(self, key: str, value: Any) -> None:
         self._scope.execution.custom[str(key)] = str(value)
 
@@ -169,6 +176,31 @@ class Bridge:
 
     def custom_all(self) -> dict[str, Any]:
         return self._scope.execution.custom
+
+    # ---- bytes and randomness
+
+    def digest(self, algorithm: str, data: str, key: str | None) -> str:
+        name = algorithm.lower().replace("-", "").replace("rmd160", "ripemd160")
+        if name not in hashlib.algorithms_available:
+            raise NodeError("Digest method not supported", name="Error")
+        body = base64.b64decode(data)
+        if key is None:
+            made = hashlib.new(name, body).digest()
+        else:
+            made = hmac.new(base64.b64decode(key), body, name).digest()
+        return base64.b64encode(made).decode()
+
+    def hashes(self) -> list[str]:
+        return sorted(hashlib.algorithms_guaranteed)
+
+    def random_bytes(self, size: int) -> str:
+        return base64.b64encode(secrets.token_bytes(min(int(size), 1 << 20))).decode()
+
+    def random_int(self, low: int, high: int) -> int:
+        return int(low) + secrets.randbelow(max(int(high) - int(low), 1))
+
+    def random_uuid(self) -> str:
+        return str(uuid.uuid4())
 
     def refuse(self, what: str) -> None:
         if what == "env":
@@ -201,6 +233,7 @@ def _camel(name: str) -> str:
 
 _QUESTIONS: dict[str, Callable[..., Any]] = {
     _camel(name): method
-    for name, method in vars(Bridge).items()
+    for part in Bridge.__mro__[:-1]
+    for name, method in vars(part).items()
     if callable(method) and not name.startswith("_") and name != "answer"
 }

@@ -7,7 +7,7 @@ _PARTS = {
         "$input $json $data $binary $itemIndex $position $thisItem $thisItemIndex items item"
     ),
     "node": (
-        "$ $node $items $item $execution $env $vars $secrets $jmespath $jmesPath $prevNode "
+        "$ $node $items $item $execution $env $vars $secrets $jmespath $jmesPath $if $ifEmpty $min $max $average $not $fromAI $fromAi $fromai numberList zip min max average not $prevNode "
         "$parameter $rawParameter $evaluateExpression $getPairedItem getNodeParameter helpers "
         "require $getWorkflowStaticData getWorkflowStaticData $runIndex $thisRunIndex $mode "
         "$nodeVersion $nodeId $webhookId $workflow $self global"
@@ -26,17 +26,30 @@ _PARTS = {
 PART_OF = {name: part for part, names in _PARTS.items() for name in names.split()}
 """Each name's prelude part."""
 
-MODULES = {"crypto": "crypto", "buffer": "buffer", "url": "url", "luxon": "luxon"}
-"""What `require` gives: module names and the global that stands for each."""
+MODULES = {"crypto": "web", "buffer": "bytes", "url": "url", "luxon": "time"}
+"""What `require` gives: module names and the part that has a member of that name."""
 
 _WORD = re.compile(r"[$\w]+")
 _INDIRECT = frozenset({"globalThis", "global", "eval", "Function", "require", "constructor"})
-_HIDDEN = {"all": {"item"}, "each": {"items"}, "function": {"item"}, "functionItem": {"items"}}
+_BARE = frozenset({"numberList", "zip", "min", "max", "average", "not"})
+"""Functions that only expressions know without a dollar."""
+_HIDDEN = {
+    "all": _BARE | {"item"},
+    "each": _BARE | {"items"},
+    "function": _BARE | {"item"},
+    "functionItem": _BARE | {"items"},
+    "expression": frozenset(
+        "items item console Buffer atob btoa URL crypto structuredClone TextEncoder TextDecoder "
+        "setTimeout setInterval setImmediate clearTimeout clearInterval clearImmediate "
+        "queueMicrotask require helpers $getWorkflowStaticData getWorkflowStaticData "
+        "getNodeParameter luxon global".split()
+    ),
+}
 
 
 def names_of(source: str, mode: str) -> list[tuple[str, str]]:
     """The names that `source` mentions, each with its part; all when it could compute a name."""
     words = set(_WORD.findall(source))
-    hidden = _HIDDEN.get(mode, set())
+    hidden = _HIDDEN.get(mode, frozenset())
     wanted = PART_OF.keys() if words & _INDIRECT else PART_OF.keys() & words
     return [(name, PART_OF[name]) for name in sorted(wanted) if name not in hidden]

@@ -15,7 +15,7 @@
   function ask(op, ...given) {
     const answer = parse(host(op, stringify(given)));
     if (answer.e) throw part("errors").raised(answer.e);
-    return "t" in answer ? part("time").revive(answer.t) : answer.v;
+    return "t" in answer ? part("values").revive(answer.t) : answer.v;
   }
   function part(name) {
     return (parts[name] ??= (0, eval)(host("part", name))(realm));
@@ -43,7 +43,7 @@
   }
   function finished(value) {
     try {
-      const body = stringify(settle(value));
+      const body = stringify(realm.mode === "expression" ? part("values").encode(value) : settle(value));
       const logs = realm.logs.length ? `,"l":${stringify(realm.logs.splice(0))}}` : "}";
       return (body === undefined ? '{"u":1' : `{"v":${body}`) + logs;
     } catch (error) {

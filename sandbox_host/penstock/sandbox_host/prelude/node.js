@@ -1,6 +1,7 @@
 // Names that reach beyond the node's own input: other nodes, the workflow, the execution.
 (function (realm) {
   const { ask } = realm;
+  const { encode, revive } = realm.part("values");
   const settings = ask("settings");
   function fetcher(name) {
     const seen = new Map();
@@ -77,9 +78,11 @@
   function require(name) {
     const wanted = String(name).replace(/^node:/, "");
     if (!(wanted in settings.modules)) ask("refuseModule", String(name));
-    return (modules[wanted] ??= globalThis[settings.modules[wanted]]);
+    return (modules[wanted] ??= realm.part(settings.modules[wanted])[wanted]);
   }
+  const shortcut = (name) => (...given) => revive(ask("shortcut", here(), name, given.map((one) => encode(one))));
   return {
+    ...Object.fromEntries(settings.shortcuts.map((name) => [name, shortcut(name)])),
     $,
     $node: legacy(here),
     $items: (name, output, run) => ask("itemsOf", name ?? null, output ?? 0, run ?? -1),
@@ -88,9 +91,7 @@
     $env,
     $vars: new Proxy({}, { get: () => undefined }),
     $secrets: new Proxy({}, { get: () => undefined }),
-    $jmespath: (data, query) => ask("jmespath", data, query),
-    $jmesPath: (data, query) => ask("jmespath", data, query),
-    $evaluateExpression: (source, i) => ask("evaluate", source, i ?? here()),
+    $evaluateExpression: (source, i) => revive(ask("evaluate", source, i ?? here())),
     get $prevNode() { return ask("prevNode"); },
     get $parameter() { return ask("parameters", here()); },
     get $rawParameter() { return ask("rawParameters"); },
