@@ -5,6 +5,7 @@ Parameters are resolved on demand, per item: `call.param("amount", i)` evaluates
 node passes, because n8n's exports omit defaults.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from penstock.subjects.errors import ErrorInfo, PenstockError
@@ -98,6 +99,13 @@ class Call:
                 return default
             value = value[key]
         return default if value is None else value
+
+    def prepared(self, make: Callable[[PlanNode], Any]) -> Any:
+        """What `make` makes of this node, once per plan: the place for work that items share."""
+        made = self.node.prepared
+        if made is None:
+            made = self.node.prepared = make(self.node)
+        return made
 
     def error_item(self, error: NodeError, item: int) -> Item:
         """What stands for a failed item when the flow goes on: `{error: message}`."""

@@ -1,0 +1,72 @@
+"""JSON text as a parameter: expressions are put into the text, then the text is read.
+
+What an expression gives is inserted as JSON when it is an object or array, else as text, so that
+`{"a": {{ $json.list }}}` works. The text may need mending (`json_repair`) before it is JSON.
+"""
+
+from typing import Any
+
+from penstock.nodes.json_repair import NotJsonError, parse_repaired, repair
+from penstock.sdk.call import NodeError
+from penstock.sdk.parameters import leaf, settle
+from penstock.sdk.plain import plain, stringify
+from penstock.workflow.expressions.convert import to_string, typeof
+from penstock.workflow.plan import Resolver
+from penstock.workflow.scope import Scope
+
+EXAMPLE = '{\n  "my_field_1": "value",\n  "my_field_2": 1\n}\n'
+
+
+def resolve_text(raw: Any, scope: Scope, index: int) -> Any:
+    """The text with the values of its expressions put in; what is no text is returned as it is."""
+    if not isinstance(raw, str) or not raw.startswith("="):
+        return raw
+    text = raw.lstrip("=")
+    parts: list[str] = []
+    position = 0
+    while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start)) >= 0:
+        value = settle(_piece(text[start : end + 2])(scope, index))
+        is_data = value is not None and typeof(value) == "object"
+        parts += [text[position:start], stringify(plain(value)) if is_data else to_string(value)]
+        position = end + 2
+    return "".join([*parts, text[position:]])
+
+
+def _piece(code: str) -> Resolver:
+    found = _pieces.get(code)
+    if found is None:
+        if len(_pieces) >= _PIECES_MAX:
+            _pieces.clear()
+        found = _pieces[code] = leaf("=" + code)
+    return found
+
+
+_PIECES_MAX = 4096
+_pieces: dict[str, Resolver] = {}
+
+
+def parse_object(text: Any, place: str, index: int) -> dict[str, Any]:
+    """The object that the text holds. `place` names the parameter in errors."""
+    value = text
+    if isinstance(text, str):
+        try:
+            value = parse_repaired(text)
+        except NotJsonError as error:
+            message = f"The {place} in item {index} contains invalid JSON"
+            raise NodeError(message, item=index, description=repair(text)) from error
+    value = plain(value)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        message = f"The {place} in item {index} does not contain a valid JSON object"
+        raise NodeError(message, item=index)
+    return value
+
+
+def entry(raw: Any, name: str, side: Any) -> Resolver:
+    """The resolver of an object-valued field of the older Edit Fields."""
+    place = f"entry \"{name}\" inside 'Fields to Set'"
+    if not isinstance(raw, str):
+        resolve = side(raw)
+        return lambda scope, index: parse_object(resolve(scope, index), place, index)
+    return lambda scope, index: parse_object(resolve_text(raw, scope, index), place, index)

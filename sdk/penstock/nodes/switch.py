@@ -1,0 +1,135 @@
+"""Switch from version 3 on: each item goes to the output of the first rule that it passes."""
+
+from typing import Any, NamedTuple
+
+from penstock.nodes import conditions
+from penstock.nodes.conditions import Test
+from penstock.nodes.output_index import output_index
+from penstock.sdk.call import Call
+from penstock.sdk.node import Node
+from penstock.sdk.parameters import has_expressions
+from penstock.subjects.errors import PenstockError
+from penstock.subjects.messages import Item, Outcome
+from penstock.workflow.expressions.convert import to_number
+from penstock.workflow.plan import PlanNode
+
+_OUTPUTS = 4
+_OUTPUTS_MAX = 1_000
+_NO_RULE: dict[str, Any] = {"conditions": {}}
+
+
+class _Prepared(NamedTuple):
+    """The rules' tests; `None` where expressions leave no other way than resolving all."""
+
+    tests: list[Test] | None
+    rules: int
+
+
+class Switch(Node):
+    """With `allMatchingOutputs` an item goes to every rule's output that it passes."""
+
+    type = "n8n-nodes-base.switch"
+    versions = (3, 3.1, 3.2, 3.3, 3.4)
+
+    def run(self, call: Call) -> Outcome:
+        if call.param("mode", 0, "rules") == "expression":
+            return call.items_out(*_by_expression(call))
+        return call.items_out(*_by_rules(call))
+
+    def outputs(self, parameters: dict[str, Any], version: float) -> int:
+        if parameters.get("mode") == "expression":
+            return _whole(parameters.get("numberOutputs"), _OUTPUTS)
+        options = parameters.get("options")
+        fallback = options.get("fallbackOutput") if isinstance(options, dict) else None
+        return max(len(_rules(parameters)), 0) + (fallback == "extra") or 1
+
+
+def _rules(parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    rules = parameters.get("rules", {"values": [_NO_RULE]})
+    values = rules.get("values") if isinstance(rules, dict) else None
+    return [rule for rule in values or () if isinstance(rule, dict)]
+
+
+def _whole(value: Any, default: int) -> int:
+    number = to_number(value) if isinstance(value, str | int | float) else default
+    return int(number) if 0 < number <= _OUTPUTS_MAX else default
+
+
+def _by_expression(call: Call) -> list[list[Item]]:
+    outputs: list[list[Item]] = [
+        [] for _ in range(_whole(call.param("numberOutputs", 0, _OUTPUTS), _OUTPUTS))
+    ]
+    for index, item in enumerate(call.items):
+        try:
+            outputs[output_index(call.param("output", index, None), len(outputs), index)].append(
+                item
+            )
+        except PenstockError as error:
+            _fail(call, outputs, error)
+    return outputs
+
+
+def _fail(call: Call, outputs: list[list[Item]], error: PenstockError) -> None:
+    if not call.continues_on_fail:
+        raise error
+    outputs[0].append({"json": {"error": error.message}})
+
+
+def _prepare(node: PlanNode) -> _Prepared:
+    rules = _rules(node.parameters)
+    tests = [conditions.prepare(node, rule.get("conditions", {})) for rule in rules]
+    known = [test for test in tests if test is not None]
+    return _Prepared(known if len(known) == len(tests) else None, len(rules))
+
+
+def _by_rules(call: Call) -> list[list[Item]]:
+    prepared: _Prepared = call.prepared(_prepare)
+    if not prepared.rules:
+        return [[]]
+    options = _options(call, 0)
+    is_extra = options.get("fallbackOutput") == "extra"
+    outputs: list[list[Item]] = [[] for _ in range(prepared.rules + is_extra)]
+    varies = has_expressions(call.node.parameters.get("options"))
+    for index, item in enumerate(call.items):
+        try:
+            if varies:
+                options = _options(call, index)
+            _route(
+                call, outputs, (prepared.tests or _resolved(call, index)), (index, item, options)
+            )
+        except PenstockError as error:
+            _fail(call, outputs, error)
+    return outputs
+
+
+def _options(call: Call, index: int) -> dict[str, Any]:
+    options = call.param("options", index, {})
+    return options if isinstance(options, dict) else {}
+
+
+def _resolved(call: Call, index: int) -> list[Test]:
+    rules = {"rules": call.param("rules", index, {})}
+    return [conditions.resolved(rule.get("conditions", {})) for rule in _rules(rules)]
+
+
+def _route(
+    call: Call,
+    outputs: list[list[Item]],
+    tests: list[Test],
+    what: tuple[int, Item, dict[str, Any]],
+) -> None:
+    index, item, options = what
+    is_matched = False
+    for output, test in enumerate(tests):
+        if test(call.scope, index):
+            outputs[output].append(item)
+            is_matched = True
+            if options.get("allMatchingOutputs") is not True:
+                return
+    fallback = options.get("fallbackOutput")
+    if is_matched or fallback is None or fallback == "none":
+        return
+    output = (
+        len(outputs) - 1 if fallback == "extra" else output_index(fallback, len(outputs), index)
+    )
+    outputs[output].append(item)

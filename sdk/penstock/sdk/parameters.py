@@ -1,0 +1,60 @@
+"""Preparing a node's parameters once per plan instead of once per item.
+
+`call.param` resolves a whole top-level parameter for each item. A node on the hot path looks at
+the structure of its parameter once, in `Node.prepare`, and resolves just the leaves per item;
+`leaf` gives the resolver of one of them. A node whose expressions need a JavaScript engine must
+not do so: for it `call.param` is the only way.
+"""
+
+from typing import Any, Final
+
+from penstock.workflow.expressions.convert import STRINGS
+from penstock.workflow.plan import Resolver
+
+_PLAIN: Final = frozenset({str, int, bool, float, type(None)})
+
+
+def is_expression(raw: Any) -> bool:
+    """Whether a raw parameter value is an expression itself."""
+    return type(raw) is str and raw[:1] == "="
+
+
+def has_expressions(raw: Any) -> bool:
+    """Whether there is an expression anywhere in a raw parameter value."""
+    if type(raw) is dict:
+        return any(map(has_expressions, raw.values()))
+    if type(raw) is list:
+        return any(map(has_expressions, raw))
+    return is_expression(raw)
+
+
+def leaf(raw: Any) -> Resolver:
+    """The resolver of a value inside of a parameter."""
+    if not has_expressions(raw):
+        return lambda _scope, _item: raw
+    from penstock.workflow.expressions import compile_value
+
+    return compile_value(raw).resolver
+
+
+def settle(value: Any) -> Any:
+    """A leaf's value as nodes see it: a DateTime inside of a parameter is its ISO text."""
+    if type(value) in _PLAIN:
+        return value
+    if type(value).__name__ == "DateTime":
+        return STRINGS[type(value)](value)
+    return value
+
+
+def settle_deep(value: Any) -> Any:
+    """`settle` for everything inside of a collection, which is changed in place."""
+    if type(value) is dict:
+        for key, entry in value.items():
+            if type(entry) not in _PLAIN:
+                value[key] = settle_deep(entry)
+        return value
+    if type(value) is list:
+        for index, entry in enumerate(value):
+            value[index] = settle_deep(entry)
+        return value
+    return settle(value)
