@@ -49,7 +49,7 @@ class BlobStore:
     def local(cls, directory: Path) -> "BlobStore":
         """A store in a directory, made when it is missing."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(LocalStore(directory), directory)
+        return cls(LocalStore(directory, automatic_cleanup=True), directory)
 
     async def put(self, data: bytes) -> str:
         """Store a blob durably; returns its id."""

@@ -135,8 +135,8 @@ BUCKETS: tuple[StreamSpec, ...] = (
     bucket("marks", 0.01),
 )
 """`plans`: documents by content hash; `workflows`, `routes`: see `workflows.py`; `hosts`: who is
-alive; `marks`: how far a follower of EXEC has got (`history.<region>`), so that nobody trims what
-it still needs."""
+alive; `marks`: how far a follower of EXEC has got (`history.<region>.<partition>`), so that nobody
+trims what it still needs."""
 
 
 def consumers(region: str) -> tuple[ConsumerSpec, ...]:

@@ -85,7 +85,8 @@ class Answering:
     ) -> None:
         try:
             found = await answer(message.payload)
-        except (psycopg.OperationalError, OSError) as error:
+        except (psycopg.OperationalError, psycopg.errors.UndefinedTable, OSError) as error:
+            # A table that is not there yet: the first session has still to make it.
             log.warning("the history cannot be read: %s", type(error).__name__)
             found = HistoryAnswer(problem="the database is not reachable", is_unavailable=True)
         except PenstockError as error:

@@ -53,12 +53,14 @@ class Body:
 
 
 class Batch(NamedTuple):
-    """What to store in one transaction."""
+    """What to store in one transaction. `floors`: by partition, for those that had messages, the
+    sequence up to which nothing is needed any more once this is stored."""
 
     rows: list[Row]
     bodies: dict[str, Body]
     position: int
     read_from: int
+    floors: dict[str, int]
 
 
 class Fold:
@@ -70,11 +72,13 @@ class Fold:
         self._windows: dict[str, dict[str, _Waiting]] = {}
         self._changed: dict[str, Row] = {}
         self._bodies: dict[str, Body] = {}
+        self._touched: set[str] = set()
 
     def feed(self, message: Message) -> None:
         """Take in the next message of the stream."""
         _, _, partition, kind = message.subject.split(".", 3)
         window = self._windows.setdefault(partition, {})
+        self._touched.add(partition)
         try:
             if kind == "journal":
                 self._record(window, message)
@@ -91,10 +95,12 @@ class Fold:
     def take(self) -> Batch:
         """What has changed since the last batch. The rows are the fold's own: store them before
         feeding more."""
-        firsts = (next(iter(w.values())).sequence for w in self._windows.values() if w)
-        read_from = min(firsts, default=self.position + 1)
-        batch = Batch(list(self._changed.values()), self._bodies, self.position, read_from)
-        self._changed, self._bodies = {}, {}
+        firsts = {p: next(iter(w.values())).sequence for p, w in self._windows.items() if w}
+        read_from = min(firsts.values(), default=self.position + 1)
+        floors = {p: firsts.get(p, self.position + 1) - 1 for p in self._touched}
+        rows = list(self._changed.values())
+        batch = Batch(rows, self._bodies, self.position, read_from, floors)
+        self._changed, self._bodies, self._touched = {}, {}, set()
         return batch
 
     @property

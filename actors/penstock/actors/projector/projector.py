@@ -11,8 +11,8 @@ connection, or a second projector that moved the watermark; it is waited for as 
 A follower cannot be held back, so when more has come in than is to be held in memory it is closed,
 and opened again where it was once that has been stored.
 
-After a batch is stored, the mark `history.<region>` in the bucket `marks` says from where EXEC is
-still needed. Owners trim no further.
+After a batch is stored, the marks of its partitions say up to where EXEC is not needed any more.
+Owners trim no further.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from penstock.actors.history.migrate import migrate
 from penstock.actors.history.retention import forget
 from penstock.actors.history.rows import DAY_MS
 from penstock.actors.history.writer import Writer
+from penstock.actors.marks import mark_key
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus import Bus, Message, Subscription
 from penstock.subjects.clock import Clock
@@ -115,7 +116,7 @@ class Projector:
         self._region = settings.region
         self._keep_days = settings.keep_days
         self._moved = asyncio.Condition()
-        self._mark_told = 0
+        self._floors: dict[str, int] = {}
         self._marked_at_s = 0.0
         self._forgot_at_s = 0.0
         self._delay_s = RETRY_FIRST_S
@@ -174,7 +175,8 @@ class Projector:
             await writer.store_rows(connection, batch)
             await self._move(batch.position)
             self._delay_s = RETRY_FIRST_S
-        await self._mark(batch.read_from)
+        self._floors.update(batch.floors)
+        await self._mark()
         await self._forget(connection)
         if len(batch.rows) < BATCH_EXECUTIONS:
             await asyncio.sleep(max(0.0, began_s + PACE_S - loop.time()))
@@ -185,15 +187,16 @@ class Projector:
             self.position = position
             self._moved.notify_all()
 
-    async def _mark(self, read_from: int) -> None:
+    async def _mark(self) -> None:
         now_s = asyncio.get_running_loop().time()
-        if read_from == self._mark_told or now_s - self._marked_at_s < MARK_EVERY_S:
+        if not self._floors or now_s - self._marked_at_s < MARK_EVERY_S:
             return
         self._marked_at_s = now_s
+        marks = self._bus.bucket("marks")
         try:
-            mark = str(read_from).encode()
-            await self._bus.bucket("marks").put(f"history.{self._region}", mark)
-            self._mark_told = read_from
+            for partition, floor in tuple(self._floors.items()):
+                await marks.put(mark_key(self._region, int(partition)), str(floor).encode())
+                del self._floors[partition]
         except BusError as error:
             log.warning("cannot tell how far the history is: %s", error)
 
