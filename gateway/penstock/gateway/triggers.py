@@ -123,8 +123,9 @@ def _path(at: str, node: DocumentNode) -> tuple[str, list[Problem]]:
 
 
 def _methods(at: str, parameters: dict[str, Any]) -> tuple[list[str], list[Problem]]:
-    raw = parameters.get("httpMethod", "GET")
-    methods = raw if isinstance(raw, list) else [raw]
+    is_multiple = parameters.get("multipleMethods") is True
+    raw = parameters.get("httpMethod", ["GET", "POST"] if is_multiple else "GET")
+    methods = raw if isinstance(raw, list) and is_multiple else [raw]
     if not methods or any(method not in METHODS for method in methods):
         return [], [
             Problem(f"{at}.httpMethod", f"unknown method {raw!r}", f"one of {', '.join(METHODS)}")
