@@ -6,7 +6,7 @@ far must equal the live one; and an execution that was dumped and loaded at any 
 the same end as one that was not.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -116,7 +116,7 @@ def test_replay_and_snapshots_give_the_state_that_was_lived(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "INLINE_STEPS_MAX", 10)
-        drive(plan, data.draw)
+        drive(plan, cast(st.DrawFn, data.draw))
 
 
 def drive(plan: Plan, draw: st.DrawFn) -> None:

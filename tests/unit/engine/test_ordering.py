@@ -5,8 +5,13 @@ from tests.unit.engine.workflows import begun, jsons, node, order_of, plan_of
 
 def test_the_top_most_branch_runs_to_its_end_before_the_next_in_v1() -> None:
     plan = plan_of(
-        [node("t", "trigger"), node("low", y=200), node("low2", y=200), node("top", y=0)]
-        + [node("top2", y=0)],
+        [
+            node("t", "trigger"),
+            node("low", y=200),
+            node("low2", y=200),
+            node("top", y=0),
+            node("top2", y=0),
+        ],
         "t > low",
         "t > top",
         "low > low2",
@@ -120,8 +125,13 @@ def test_a_waiting_node_that_needs_both_inputs_never_runs_with_one() -> None:
 
 def test_a_waiting_node_lets_the_waiting_nodes_above_it_go_first() -> None:
     plan = plan_of(
-        [node("t", "trigger"), node("gate", "gate"), node("second", "join")]
-        + [node("first", "join"), node("after", y=10)],
+        [
+            node("t", "trigger"),
+            node("gate", "gate"),
+            node("second", "join"),
+            node("first", "join"),
+            node("after", y=10),
+        ],
         "t > gate",
         "gate.0 > second",
         "gate.0 > first",

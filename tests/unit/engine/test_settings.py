@@ -106,8 +106,12 @@ def test_an_unknown_node_type_fails_when_it_is_reached() -> None:
 def test_items_that_tell_of_an_error_go_to_the_error_output_with_their_origin() -> None:
     items: list[dict[str, Any]] = [{"ok": 1}, {"error": "bad"}]
     plan = plan_of(
-        [node("t", "trigger"), node("a", "emit", items=items, onError="continueErrorOutput")]
-        + [node("good", y=0), node("bad", y=9)],
+        [
+            node("t", "trigger"),
+            node("a", "emit", items=items, onError="continueErrorOutput"),
+            node("good", y=0),
+            node("bad", y=9),
+        ],
         "t > a",
         "a.0 > good",
         "a.1 > bad",

@@ -82,19 +82,19 @@ def test_a_failed_step_is_sent_again_with_the_next_attempt() -> None:
 
 
 def test_a_sleep_ends_with_its_own_timer_and_lets_the_input_through() -> None:
-    plan = plan_of([node("t", "trigger"), node("zzz", "sleeper", ms=500), node("b")])
     plan = plan_of(
         [node("t", "trigger"), node("zzz", "sleeper", ms=500), node("b")], "t > zzz", "zzz > b"
     )
 
     state, turn = begun(plan, {"x": 1})
     (timer,) = turn.effects
-    assert timer == SetTimer(NOW_MS + 500, "wait", timer[2])
+    assert isinstance(timer, SetTimer)
+    assert (timer.at_ms, timer.kind) == (NOW_MS + 500, "wait")
     assert core.outstanding(state, NOW_MS) == [timer]
     assert state.waiting == "timer"
-    assert core.on_timer(state, "wait", timer[2] + 1, NOW_MS).events == []
+    assert core.on_timer(state, "wait", timer.token + 1, NOW_MS).events == []
 
-    turn = core.on_timer(state, "wait", timer[2], NOW_MS + 500)
+    turn = core.on_timer(state, "wait", timer.token, NOW_MS + 500)
 
     assert order_of(plan, turn) == ["zzz", "b"]
     assert jsons(state.last_outputs[0]) == [{"x": 1}]

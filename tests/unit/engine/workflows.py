@@ -13,6 +13,15 @@ from penstock.workflow.compile import compile_document
 from penstock.workflow.plan import NodeType, Plan
 
 NOW_MS = 1_700_000_000_000
+NODE_SETTINGS = (
+    "disabled",
+    "onError",
+    "retryOnFail",
+    "maxTries",
+    "waitBetweenTries",
+    "alwaysOutputData",
+    "executeOnce",
+)
 
 
 class Trigger(Node):
@@ -171,11 +180,9 @@ class Types:
 
 def node(name: str, kind: str = "pass", y: float = 0, **settings: Any) -> dict[str, Any]:
     """A node of a document; `settings` are parameters, or node settings in n8n's spelling."""
-    at_node = ("disabled", "onError", "retryOnFail", "maxTries", "waitBetweenTries")
-    at_node += ("alwaysOutputData", "executeOnce")
     made: dict[str, Any] = {"name": name, "type": kind, "position": [0, y], "parameters": {}}
     for key, value in settings.items():
-        if key in at_node:
+        if key in NODE_SETTINGS:
             made[key] = value
         else:
             made["parameters"][key] = value
