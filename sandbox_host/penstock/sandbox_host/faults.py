@@ -24,8 +24,6 @@ def _parse(source: str) -> Any:
 
 def words(source: str, message: str, *, line: int, column: int) -> str:
     """V8's message for the engine's `message` at `line` and `column` (from 1) of `source`."""
-    if message == "cannot convert to BigInt":
-        return "Cannot convert value to a BigInt"
     root = _parse(source).root_node
     if message == "value is not iterable":
         return _not_iterable(root, line) or message

@@ -99,7 +99,7 @@ class Realm:
             self._call.logs.extend(result["l"])
         if "e" in result:
             return _fault(result["e"])
-        return UNDEFINED if "u" in result else result["v"]
+        return result.get("v", UNDEFINED)
 
 
 def _fault(error: dict[str, Any]) -> Fault:

@@ -70,13 +70,20 @@ def fault_error(fault: Fault, *, item: int | None = None, word: str = "line") ->
     where = [f"{word} {fault.line}"] if fault.line else []
     if where and item is not None:
         where.append(f"for item {item}")
+    message = _last_words(fault.message) if where and word == "line" else fault.message
     return NodeError(
-        f"{fault.message} [{', '.join(where)}]" if where else fault.message,
+        f"{message} [{', '.join(where)}]" if where else message,
         description=fault.description,
         item=item,
         name=fault.name if fault.name != "Error" else "NodeOperationError",
         context={"stack": fault.stack} if fault.stack else None,
     )
+
+
+def _last_words(message: str) -> str:
+    """What n8n shows of an error's message: the first line, without what stands before a colon."""
+    first = message.partition("\n")[0]
+    return first.partition(": ")[2] or first
 
 
 def all_items(value: Any) -> list[Item]:

@@ -43,9 +43,9 @@
   }
   function finished(value) {
     try {
-      const body = stringify(realm.mode === "expression" ? part("values").encode(value) : settle(value));
-      const logs = realm.logs.length ? `,"l":${stringify(realm.logs.splice(0))}}` : "}";
-      return (body === undefined ? '{"u":1' : `{"v":${body}`) + logs;
+      const v = realm.mode === "expression" ? part("values").encode(value) : settle(value);
+      // One text made at once: text put together of pieces is a rope, which Python cannot take.
+      return stringify({ v, l: realm.logs.length ? realm.logs.splice(0) : undefined });
     } catch (error) {
       return failed(error);
     }

@@ -4,10 +4,12 @@
   const isUser = (site) => site.getLineNumber() > MARGIN;
   const line = (site) => site.getLineNumber() - MARGIN;
   const rules = [
+    [/^cannot read property 'Symbol\.iterator' of (undefined|null)$/, () => "value is not iterable"],
     [/^cannot read property '(.*)' of (undefined|null)$/s, (m) => `Cannot read properties of ${m[2]} (reading '${m[1]}')`],
     [/^cannot set property '(.*)' of (undefined|null)$/s, (m) => `Cannot set properties of ${m[2]} (setting '${m[1]}')`],
     [/^'(.*)' is read-only$/s, () => "Assignment to constant variable."],
     [/^(.*) is not initialized$/s, (m) => `Cannot access '${m[1]}' before initialization`],
+    [/^cannot convert to BigInt$/, () => "Cannot convert value to a BigInt"],
     [/^Date value is NaN$/, () => "Invalid time value"],
     [/^invalid array length$/, () => "Invalid array length"],
     [/^cannot convert BigInt to number$/, () => "Cannot mix BigInt and other types, use explicit conversions"],
@@ -16,17 +18,23 @@
     [/^circular reference$/, () => "Converting circular structure to JSON"],
     [/^Maximum call stack size exceeded|^stack overflow$/, () => "Maximum call stack size exceeded"],
   ];
+  const QUOTED = /^(not a function|not a constructor|value is not iterable)$/;
   function words(error, sites) {
     const message = error.message;
     for (const [pattern, make] of rules) {
       const match = pattern.exec(message);
-      if (match) return make(match);
+      if (match) {
+        const better = make(match);
+        if (better !== "value is not iterable") return better;
+        return quoted(better, sites);
+      }
     }
-    if (/^(not a function|not a constructor|value is not iterable|cannot convert to BigInt)$/.test(message)) {
-      const site = sites.find(isUser);
-      if (site) return ask("words", message, line(site), site.getColumnNumber());
-    }
-    return message;
+    return QUOTED.test(message) ? quoted(message, sites) : message;
+  }
+  // What V8 says with the expression from the user's text.
+  function quoted(message, sites) {
+    const site = sites.find(isUser);
+    return site ? ask("words", message, line(site), site.getColumnNumber()) : message;
   }
   function stack(error, sites) {
     const kind = error instanceof Error && Object.getPrototypeOf(error)?.name;
