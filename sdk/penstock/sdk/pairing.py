@@ -39,7 +39,7 @@ def pair_outputs(outputs: Outputs, inputs: list[list[Item] | None]) -> None:
     """Give items without a `pairedItem` one where only one origin is possible.
 
     One input with one item: that item. One output with as many items as the only input: the same
-    positions. One item from many: the first. Everything else stays open, and `.item` says so.
+    positions. Everything else stays open, and `.item` says so.
     """
     if len(inputs) != 1:
         return
@@ -47,7 +47,7 @@ def pair_outputs(outputs: Outputs, inputs: list[list[Item] | None]) -> None:
     for number, items in enumerate(outputs):
         if not items or all("pairedItem" in item for item in items):
             continue
-        if count == 1 or (len(outputs) == 1 and len(items) == 1):
+        if count == 1:
             outputs[number] = [_with(item, pointer(0)) for item in items]
         elif len(outputs) == 1 and len(items) == count:
             outputs[number] = [_with(item, pointer(index)) for index, item in enumerate(items)]
