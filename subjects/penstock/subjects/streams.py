@@ -2,8 +2,7 @@
 
 What the broker must hold is written down here and nowhere else. `ensure` may run at every start:
 it creates what is missing and brings what differs up to date, and never deletes. A broker that
-restarts has lost its streams in memory, so whoever may declare runs `keep`, which ensures again
-after every outage.
+restarts has lost its streams in memory, so it must run again at every start of the broker.
 
 Every stream has a byte limit, a share of the budget: a full disk without limits means writes that
 stay stuck until the broker restarts, while a full stream means a clean refusal that heals. The
@@ -13,23 +12,17 @@ Core only, in no stream: `tap.>`, `hb.>`, `ask.>`, `reply.>`. Losing one of thos
 truth.
 """
 
-import asyncio
-from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
 
 from penstock.subjects import names
-from penstock.subjects.errors import PenstockError
 
 DUPLICATE_WINDOW_S = 600.0
 """How long a message id is remembered: no caller may retry an append for longer."""
 
 ACK_WAIT_S = 3.0
 """A step without a sign of life for this long goes to another host."""
-
-
-_RETRY_S = 0.5
 
 
 class StreamSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,12 +65,6 @@ class StreamAdmin(Protocol):
 
     async def declare_consumer(self, spec: ConsumerSpec) -> None:
         """Create the durable consumer, or bring it to this specification."""
-
-
-class KeepingBus(StreamAdmin, Protocol):
-    """A `StreamAdmin` that tells of outages."""
-
-    def on_connection(self, hook: Callable[[bool], None]) -> None: ...
 
 
 def streams(region: str) -> tuple[StreamSpec, ...]:
@@ -154,22 +141,3 @@ async def ensure(admin: StreamAdmin, region: str, budget: Budget) -> None:
         await admin.declare_stream(spec, int(total * spec.share))
     for consumer in consumers(region):
         await admin.declare_consumer(consumer)
-
-
-async def keep(bus: KeepingBus, region: str, budget: Budget) -> None:
-    """`ensure`, then again after every reconnect of `bus`, until cancelled.
-
-    An outage is waited out; what can never succeed (a stream of other storage) is raised once,
-    at the start; later it is tried again every half second.
-    """
-    await ensure(bus, region, budget)
-    is_due = asyncio.Event()
-    bus.on_connection(lambda is_live: is_due.set() if is_live else None)
-    while True:
-        await is_due.wait()
-        is_due.clear()
-        try:
-            await ensure(bus, region, budget)
-        except PenstockError:
-            await asyncio.sleep(_RETRY_S)
-            is_due.set()
