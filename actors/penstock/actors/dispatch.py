@@ -35,12 +35,15 @@ class Dispatcher:
         self,
         bus: Bus,
         region: str,
+        partition: int,
+        *,
         name: str,
         on_refused: Callable[[Step, PenstockError], None],
     ) -> None:
         self.resent = 0
         self._bus = bus
         self._region = region
+        self._partition = partition
         self._name = name
         self._on_refused = on_refused
         self._outstanding: dict[str, tuple[Dispatch, float]] = {}
@@ -55,6 +58,8 @@ class Dispatcher:
     def add(self, dispatch: Dispatch) -> None:
         """Send with the next `flush`. An execution has one step outstanding at a time."""
         step = dispatch.step
+        # The core does not know where it lives; results come back to here by this.
+        step.partition = self._partition
         timeout_s = step.timeout_ms / 1000 if step.timeout_ms else DEFAULT_TIMEOUT_S
         deadline = asyncio.get_running_loop().time() + timeout_s + GRACE_S
         self._outstanding[step.execution] = (dispatch, deadline)

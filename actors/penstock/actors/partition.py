@@ -85,7 +85,8 @@ class Partition:
         self.results = Results(self.table, self.mailbox, quarantine)
         self.replies = Replies(bus)
         self.committer = Committer(bus, names.journal(region, number), shared.owner, self._fenced)
-        self.dispatcher = Dispatcher(bus, region, f"{shared.owner}-{number}", self._step_refused)
+        name = f"{shared.owner}-{number}"
+        self.dispatcher = Dispatcher(bus, region, number, name=name, on_refused=self._step_refused)
         self.snapshotting = Snapshotting(
             shared, number, table=self.table, inbox=self.inbox, replies=self.replies
         )
