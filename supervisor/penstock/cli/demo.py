@@ -22,7 +22,7 @@ def show(url: str, token: str) -> None:
     from rich.console import Console
 
     api = Api(url, token)
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     document = json.loads(files("penstock.cli").joinpath("demo.json").read_text("utf-8"))
     workflow = _imported(api, document)
     api.post(f"/workflows/{segment(workflow)}/activate")
@@ -30,7 +30,7 @@ def show(url: str, token: str) -> None:
     started_s = time.monotonic()
     execution, answer = _call(api, body)
     took_ms = (time.monotonic() - started_s) * 1000
-    console.print(f"\n[bold]{document['name']}[/bold] is active at {url}{_PATH}")
+    console.print(f"\n{document['name']} is active at {url}{_PATH}")
     console.print(f"  sent     {json.dumps(body)}")
     console.print(f"  answered {answer.decode('utf-8', 'replace')} in {took_ms:.0f} ms")
     console.print(f"  execution {execution}")
@@ -73,20 +73,24 @@ def _ended(api: Api, execution: str) -> dict[str, Any]:
         time.sleep(0.05)
 
 
-def _line(node: str, run: dict[str, Any]) -> str:
-    colour = "green" if run.get("status") == "success" else "red"
+def _line(node: str, run: dict[str, Any]) -> Any:
+    """One run of a node. What is in it is text, never markup."""
+    from rich.text import Text
+
     outputs = run.get("outputs") or []
     counts = " | ".join(str(len(items or [])) for items in outputs) or "0"
     first = next((items[0]["json"] for items in outputs if items), None)
-    shown = json.dumps(first, ensure_ascii=False)[:90] if first is not None else ""
-    return f"    [{colour}]●[/{colour}] {node:<18} items {counts:<6} [dim]{shown}[/dim]"
+    line = Text("    ")
+    line.append("● ", style="green" if run.get("status") == "success" else "red")
+    line.append(f"{node:<18} items {counts:<6} ")
+    if first is not None:
+        line.append(json.dumps(first, ensure_ascii=False)[:90], style="dim")
+    return line
 
 
 def _say_more(console: Any, url: str, execution: str) -> None:
     console.print(
         f"\n  again    curl -d '{{\"name\": \"Bob\"}}' -H 'Content-Type: application/json' "
-        f"{url}{_PATH}",
-        highlight=False,
-        soft_wrap=True,
+        f"{url}{_PATH}"
     )
     console.print(f"  look     penstock executions {execution}\n  stop     Ctrl-C\n")
