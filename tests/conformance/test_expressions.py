@@ -20,7 +20,7 @@ from penstock.workflow.expressions.dates import DateTime, Duration, Interval
 from penstock.workflow.expressions.durations import UNITS
 from penstock.workflow.expressions.errors import JsErrorValue
 from penstock.workflow.expressions.js_date import to_iso_string
-from penstock.workflow.expressions.values import BigInt, HostObject, JsDate
+from penstock.workflow.expressions.values import BigInt, HostObject, JsDate, JsFunction
 from penstock.workflow.plan import Edge, Plan, PlanNode
 from penstock.workflow.scope import ExecutionInfo, Run, Scope
 
@@ -68,14 +68,14 @@ def _items(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _scope(
-    chain: list[str], refs: list[dict[str, Any]], inputs: list[dict[str, Any]], now_ms: int
+    chain: list[str], refs: list[list[dict[str, Any]]], inputs: list[dict[str, Any]], now_ms: int
 ) -> Scope:
     names = [*chain, "node"] if chain else ["start", "node"]
     plan = _plan(names)
     runs: dict[int, list[Run]] = {}
     for index, value in enumerate(refs):
         source = [Source(index - 1)] if index else []
-        runs[index] = [Run(outputs=[_items([value, value])], sources=list(source))]
+        runs[index] = [Run(outputs=[_items(value)], sources=list(source))]
     return Scope(
         plan=plan,
         node=plan.nodes[-1],
@@ -100,15 +100,18 @@ def typed(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912
     if isinstance(value, list):
         return [typed(item) for item in value]
     if isinstance(value, JsDate):
-        return {"$date": to_iso_string(value) if value.ms == value.ms else None}
+        return {"$date": to_iso_string(value) if value.ms == value.ms else "invalid"}
     if isinstance(value, DateTime):
         if not value.is_valid:
             return {"$datetime": None, "zone": None}
         return {"$datetime": str(datetime_text(value)), "zone": value.zone.name}
     if isinstance(value, Duration):
-        return {"$duration": {unit: value.values[unit] for unit in UNITS if unit in value.values}}
+        values = {unit: value.values[unit] for unit in UNITS if unit in value.values}
+        return {"$duration": value.to_iso() if value.is_valid else None, "values": values}
     if isinstance(value, Interval):
         return {"$interval": interval_iso(value)}
+    if isinstance(value, JsFunction):
+        return {"$function": value.name}
     if isinstance(value, BigInt):
         return {"$bigint": str(value.value)}
     if isinstance(value, JsErrorValue):
@@ -132,12 +135,16 @@ def same(got: Any, wanted: Any) -> bool:
     """As the conformance data compares: undefined properties do not count."""
     if isinstance(got, dict) and isinstance(wanted, dict):
         undefined = {"$undefined": True}
-        names = {n for n in got if got[n] != undefined} | {n for n in wanted if wanted[n] != undefined}
+        names = {n for n in got if got[n] != undefined} | {
+            n for n in wanted if wanted[n] != undefined
+        }
         return all(n in got and n in wanted and same(got[n], wanted[n]) for n in names)
     if isinstance(got, list) and isinstance(wanted, list):
         return len(got) == len(wanted) and all(map(same, got, wanted))
     if isinstance(got, bool) or isinstance(wanted, bool):
         return got is wanted
+    if isinstance(got, (int, float)) and isinstance(wanted, (int, float)):
+        return float(got) == float(wanted)  # the files print doubles with all digits
     return bool(got == wanted)
 
 
@@ -194,9 +201,12 @@ def test_expressions_of_published_workflows_give_what_n8n_gives() -> None:
     for row in rows("template_expressions.jsonl"):
         total += row["weight"]
         needs_engine = False
-        for case in row["cases"]:
-            refs = [case.get("refs", {}).get(name, {}) for name in row["chain"]]
-            scope = _scope(row["chain"], refs, [case["json"], case["json"]], now_ms)
+        for index, case in enumerate(row["cases"]):
+            # The files give item 0 only; item 1 was made from the other of the first two cases.
+            other = row["cases"][1 - index] if index < 2 and len(row["cases"]) > 1 else case
+            pair = (case, other)
+            refs = [[c.get("refs", {}).get(name, {}) for c in pair] for name in row["chain"]]
+            scope = _scope(row["chain"], refs, [c["json"] for c in pair], now_ms)
             got = answer(row["expression"], scope)
             needs_engine = "needs_engine" in got
             if not agrees(got, case):
@@ -215,6 +225,6 @@ def test_expressions_of_published_workflows_give_what_n8n_gives() -> None:
     assert compiled_weight / total >= RATCHET_COMPILED
 
 
-RATCHET_VECTORS = 0.5
-RATCHET_TEMPLATES = 0.5
-RATCHET_COMPILED = 0.95
+RATCHET_VECTORS = 0.995
+RATCHET_TEMPLATES = 0.995
+RATCHET_COMPILED = 0.999

@@ -127,8 +127,10 @@ def _look_at_identifier(facts: Facts, node: Node) -> None:
 
 
 def _read(facts: Facts, literal: Node | None) -> None:
-    if literal is None or literal.type not in ("string", "template_string") or any(
-        child.type == "template_substitution" for child in literal.children
+    if (
+        literal is None
+        or literal.type not in ("string", "template_string")
+        or any(child.type == "template_substitution" for child in literal.children)
     ):
         facts.reads = None
     elif facts.reads is not None:

@@ -150,7 +150,8 @@ def _compiled(codes: list[_Code | str]) -> Compiled:
     code = [part for part in codes if isinstance(part, _Code)]
     if not code:
         text = "".join(part for part in codes if isinstance(part, str))
-        return Compiled(resolver=lambda scope, index: text, is_constant=True)
+        # Not `is_constant`, which means that the raw value is the resolved one: here `=` is gone.
+        return Compiled(resolver=lambda scope, index: text)
     reads: set[str] | None = set()
     for part in code:
         reads = None if reads is None or part.facts.reads is None else reads | part.facts.reads

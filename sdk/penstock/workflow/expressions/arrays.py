@@ -265,7 +265,9 @@ def _to_locale_string(context: Context, this: list[Any], arguments: list[Any]) -
     from penstock.workflow.expressions.members import call_method
 
     return ",".join(
-        "" if is_missing(value) else to_string(call_method(context, value, "toLocaleString", arguments))
+        ""
+        if is_missing(value)
+        else to_string(call_method(context, value, "toLocaleString", arguments))
         for value in this
     )
 

@@ -14,7 +14,7 @@ from penstock.workflow.expressions.compiler import (
     register,
     required,
 )
-from penstock.workflow.expressions.convert import is_missing
+from penstock.workflow.expressions.convert import is_missing, truthy
 from penstock.workflow.expressions.errors import NeedsEngineError, forbidden
 from penstock.workflow.expressions.extensions import EXTENSION_NAMES, extend
 from penstock.workflow.expressions.globals import CLASSES, FUNCTIONS
@@ -35,6 +35,8 @@ def call(compiler: Compiler, node: Node) -> Op:
         raise NeedsEngineError("tagged template")
     if callee.type in ("super", "import"):
         raise NeedsEngineError(callee.type)
+    if callee.type == "identifier" and text_of(callee) == "$if":
+        return _if(compiler, named(given))
     arguments = compiler.list_of(named(given))
     if callee.type == "identifier" and compiler.names.find(text_of(callee)) is None:
         return _call_global(compiler, callee, arguments)
@@ -43,6 +45,15 @@ def call(compiler: Compiler, node: Node) -> Op:
     if callee.type == "subscript_expression":
         return _call_subscript(compiler, node, arguments)
     return _call_value(compiler, node, arguments)
+
+
+def _if(compiler: Compiler, nodes: list[Node]) -> Op:
+    """`$if(condition, a, b)`, which evaluates only the one that it gives."""
+    ops = [compiler.expression(node) for node in nodes[:3]]
+    while len(ops) < 3:
+        ops.append(lambda frame: UNDEFINED)
+    condition, positive, negative = ops
+    return lambda frame: positive(frame) if truthy(condition(frame)) else negative(frame)
 
 
 def _call_global(compiler: Compiler, callee: Node, arguments: Arguments) -> Op:
@@ -103,6 +114,8 @@ def _method_call(name: str) -> Callable[[Frame, Any, Arguments], Any]:
             native = tables[kind].get(name)
             if native is not None:
                 return native(frame[0], value, arguments(frame))
+        elif value is None or value is UNDEFINED:
+            members.get_named(frame[0], value, name)  # throws, before any argument is looked at
         return call_method(frame[0], value, name, arguments(frame))
 
     return invoke
@@ -115,9 +128,7 @@ def _extension_call(name: str) -> Callable[[Frame, Any, Arguments], Any]:
     return invoke
 
 
-def _special_call(
-    compiler: Compiler, node: Node, name: str, arguments: Arguments
-) -> Op | None:
+def _special_call(compiler: Compiler, node: Node, name: str, arguments: Arguments) -> Op | None:
     """Calls decided while compiling: `Math.max(...)`, `$('X').first()`, `$('X').all()`."""
     inner = required(required(node, "function"), "object")
     if inner.type == "identifier" and compiler.names.find(text_of(inner)) is None:
@@ -162,9 +173,7 @@ def new(compiler: Compiler, node: Node) -> Op:
     """`new constructor(...arguments)`."""
     constructor = required(node, "constructor")
     given = node.child_by_field_name("arguments")
-    arguments: Arguments = (
-        compiler.list_of(named(given)) if given is not None else lambda frame: []
-    )
+    arguments: Arguments = compiler.list_of(named(given)) if given is not None else lambda frame: []
     name = text_of(constructor)
     if constructor.type == "identifier" and compiler.names.find(name) is None and name in CLASSES:
         native = CLASSES[name].construct

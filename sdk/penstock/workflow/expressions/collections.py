@@ -91,7 +91,9 @@ def _set_operation(keep: Any) -> Native:
             throw_type("The argument is not a Set")
         made = JsSet()
         both = {**this.entries, **other.entries}
-        made.entries = {k: v for k, v in both.items() if keep(k in this.entries, k in other.entries)}
+        made.entries = {
+            k: v for k, v in both.items() if keep(k in this.entries, k in other.entries)
+        }
         return made
 
     return apply

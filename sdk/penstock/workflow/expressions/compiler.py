@@ -117,7 +117,8 @@ class Compiler:
         value, key, get = self.chain(inner), self.expression(index), members.get_item
         if not self.is_cut(node):
             return lambda frame: get(frame[0], value(frame), key(frame))
-        optional = is_optional(node)
+        # n8n rewrites a computed member and loses its `?.` unless the index is a literal.
+        optional = is_optional(node) and index.type in _LITERALS
 
         def link(frame: Frame) -> Any:
             found = value(frame)
@@ -167,13 +168,18 @@ class Compiler:
     def template(self, node: Node) -> Op:
         """A template literal."""
         parts: list[Op] = []
+        raw = text = ""
         for child in node.named_children:
             if child.type == "template_substitution":
+                parts.append(constant(text + (" " if _gains_space(raw, text) else "")))
                 parts.append(_as_text(self.expression(named(child)[0])))
-            elif child.type == "escape_sequence":
-                parts.append(constant(string_value_of(child)))
+                raw = text = ""
             else:
-                parts.append(constant(text_of(child)))
+                raw += text_of(child)
+                text += (
+                    string_value_of(child) if child.type == "escape_sequence" else text_of(child)
+                )
+        parts.append(constant(text))
         join = "".join
 
         def build(frame: Frame) -> str:
@@ -192,7 +198,10 @@ class Compiler:
 
     def array(self, node: Node) -> Op:
         """An array literal."""
-        if any(a.type == "," and b.type == "," for a, b in zip(node.children, node.children[1:], strict=False)):
+        if any(
+            a.type == "," and b.type == ","
+            for a, b in zip(node.children, node.children[1:], strict=False)
+        ):
             raise NeedsEngineError("array with holes")
         return self.list_of(named(node))
 
@@ -235,7 +244,10 @@ class Compiler:
     def binary(self, node: Node) -> Op:
         """`left operator right`."""
         symbol = required(node, "operator").type
-        left, right = self.expression(required(node, "left")), self.expression(required(node, "right"))
+        left, right = (
+            self.expression(required(node, "left")),
+            self.expression(required(node, "right")),
+        )
         if symbol in _SHORT_CIRCUITS:
             return _SHORT_CIRCUITS[symbol](left, right)
         if symbol == "in":
@@ -318,6 +330,19 @@ def string_value_of(escape: Node) -> str:
     return unescape(text_of(escape))
 
 
+def _gains_space(raw: str, text: str) -> bool:
+    """Whether n8n puts a space between this text of a template literal and the `${` after it.
+
+    n8n rewrites the code of a part before it runs it. Its printer spells the line breaks of a
+    template's text anew, and then keeps apart what might read as one word: a text that holds a
+    line break and ends (in the source) in a letter, digit, `_` or `$` gets a space.
+    """
+    return "\n" in text and raw.replace("\n", "\\n")[-1].lower() in _WORD_CHARACTERS
+
+
+_WORD_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyz_$")
+
+
 def _as_text(op: Op) -> Op:
     def text(frame: Frame) -> str:
         value = op(frame)
@@ -386,6 +411,7 @@ _UNARY: dict[str, Callable[[Any], Any]] = {
     "typeof": typeof,
     "void": lambda value: UNDEFINED,
 }
+_LITERALS = frozenset({"string", "number", "template_string", "true", "false", "null", "regex"})
 _LINKS = frozenset({"member_expression", "subscript_expression", "call_expression"})
 
 _NODES: dict[str, Callable[[Compiler, Node], Op]] = {

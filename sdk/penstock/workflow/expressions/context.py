@@ -20,7 +20,16 @@ SIZE_PER_STEP = 64
 class Context:
     """See the module's text. One is made per evaluation of one expression for one item."""
 
-    __slots__ = ("copies", "copies_data", "globals", "index", "regex_ms", "scope", "steps", "variables")
+    __slots__ = (
+        "copies",
+        "copies_data",
+        "globals",
+        "index",
+        "regex_ms",
+        "scope",
+        "steps",
+        "variables",
+    )
 
     def __init__(self, scope: Scope, index: int, variables: dict[str, Any] | None = None) -> None:
         self.scope = scope

@@ -45,7 +45,9 @@ def to_string(value: Any) -> str:
     if kind is dict:
         return _object_to_string(value)
     convert = STRINGS.get(kind)
-    return convert(value) if convert else "[object Object]"
+    if convert:
+        return convert(value)
+    return join(value, ",") if isinstance(value, list) else "[object Object]"
 
 
 def _object_to_string(value: dict[str, Any]) -> str:
@@ -63,7 +65,11 @@ def _object_to_string(value: dict[str, Any]) -> str:
 def join(values: list[Any], separator: str) -> str:
     """`Array.prototype.join`: null and undefined are empty."""
     parts = [
-        "" if value is None or value is UNDEFINED else value if type(value) is str else to_string(value)
+        ""
+        if value is None or value is UNDEFINED
+        else value
+        if type(value) is str
+        else to_string(value)
         for value in values
     ]
     size = sum(map(len, parts)) + len(separator) * len(parts)

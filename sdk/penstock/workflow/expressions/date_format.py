@@ -123,6 +123,43 @@ def ordinal_day(moment: DateTime) -> int:
     return moment.local.timetuple().tm_yday
 
 
+MONTHS_BY_LANGUAGE = {
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
+}
+WEEKDAYS_BY_LANGUAGE = {
+    "de": "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag",
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "es": "lunes martes miércoles jueves viernes sábado domingo",
+    "pt": "segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo",
+    "it": "lunedì martedì mercoledì giovedì venerdì sabato domenica",
+    "nl": "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag",
+}
+
+
+def month_name(moment: DateTime) -> str:
+    """The month's name in the moment's language."""
+    names = MONTHS_BY_LANGUAGE.get(moment.locale[:2], "").split() or MONTHS
+    return names[moment.local.month - 1]
+
+
+def weekday_name(moment: DateTime) -> str:
+    """The weekday's name in the moment's language."""
+    names = WEEKDAYS_BY_LANGUAGE.get(moment.locale[:2], "").split() or WEEKDAYS
+    return names[moment.local.weekday()]
+
+
+def _local_week(moment: DateTime) -> tuple[int, int]:
+    """Year and week where weeks begin on Sunday and the first one holds 1 January."""
+    local = moment.local.replace(tzinfo=None)
+    saturday = local + timedelta(days=(5 - local.weekday()) % 7)
+    return saturday.year, (saturday.timetuple().tm_yday - 1) // 7 + 1
+
+
 _NAMED: dict[str, Callable[[DateTime], str]] = {
     "S": lambda m: str(m.millisecond),
     "u": lambda m: f"{m.millisecond:03d}",
@@ -147,14 +184,14 @@ _NAMED: dict[str, Callable[[DateTime], str]] = {
     "d": lambda m: str(m.local.day),
     "dd": lambda m: _padded(m.local.day, 2),
     "c": lambda m: str(m.local.isoweekday()),
-    "ccc": lambda m: WEEKDAYS[m.local.weekday()][:3],
-    "cccc": lambda m: WEEKDAYS[m.local.weekday()],
-    "ccccc": lambda m: WEEKDAYS[m.local.weekday()][0],
+    "ccc": lambda m: weekday_name(m)[:3],
+    "cccc": weekday_name,
+    "ccccc": lambda m: weekday_name(m)[0].upper(),
     "M": lambda m: str(m.local.month),
     "MM": lambda m: _padded(m.local.month, 2),
-    "MMM": lambda m: MONTHS[m.local.month - 1][:3],
-    "MMMM": lambda m: MONTHS[m.local.month - 1],
-    "MMMMM": lambda m: MONTHS[m.local.month - 1][0],
+    "MMM": lambda m: month_name(m)[:3],
+    "MMMM": month_name,
+    "MMMMM": lambda m: month_name(m)[0].upper(),
     "y": lambda m: str(m.local.year),
     "yy": lambda m: _padded(m.local.year % 100, 2),
     "yyyy": lambda m: _padded(m.local.year, 4),
@@ -166,6 +203,10 @@ _NAMED: dict[str, Callable[[DateTime], str]] = {
     "kkkk": lambda m: _padded(week(m)[0], 4),
     "W": lambda m: str(week(m)[1]),
     "WW": lambda m: _padded(week(m)[1], 2),
+    "n": lambda m: str(_local_week(m)[1]),
+    "nn": lambda m: _padded(_local_week(m)[1], 2),
+    "ii": lambda m: _padded(_local_week(m)[0] % 100, 2),
+    "iiii": lambda m: _padded(_local_week(m)[0], 4),
     "o": lambda m: str(ordinal_day(m)),
     "ooo": lambda m: _padded(ordinal_day(m), 3),
     "q": lambda m: str(m.quarter),
@@ -176,21 +217,21 @@ _NAMED: dict[str, Callable[[DateTime], str]] = {
     "DD": lambda m: to_format(m, "LLL d, yyyy"),
     "DDD": lambda m: to_format(m, "LLLL d, yyyy"),
     "DDDD": lambda m: to_format(m, "EEEE, LLLL d, yyyy"),
-    "t": lambda m: to_format(m, "h:mm\u202fa"),
-    "tt": lambda m: to_format(m, "h:mm:ss\u202fa"),
-    "ttt": lambda m: to_format(m, "h:mm:ss\u202fa ZZZZ"),
-    "tttt": lambda m: to_format(m, "h:mm:ss\u202fa ZZZZZ"),
+    "t": lambda m: to_format(m, "h:mm a"),
+    "tt": lambda m: to_format(m, "h:mm:ss a"),
+    "ttt": lambda m: to_format(m, "h:mm:ss a ZZZZ"),
+    "tttt": lambda m: to_format(m, "h:mm:ss a ZZZZZ"),
     "T": lambda m: to_format(m, "HH:mm"),
     "TT": lambda m: to_format(m, "HH:mm:ss"),
     "TTT": lambda m: to_format(m, "HH:mm:ss ZZZZ"),
-    "f": lambda m: to_format(m, "M/d/yyyy, h:mm\u202fa"),
-    "ff": lambda m: to_format(m, "LLL d, yyyy, h:mm\u202fa"),
-    "fff": lambda m: to_format(m, "LLLL d, yyyy 'at' h:mm\u202fa ZZZZ"),
-    "ffff": lambda m: to_format(m, "EEEE, LLLL d, yyyy 'at' h:mm\u202fa ZZZZZ"),
-    "F": lambda m: to_format(m, "M/d/yyyy, h:mm:ss\u202fa"),
-    "FF": lambda m: to_format(m, "LLL d, yyyy, h:mm:ss\u202fa"),
-    "FFF": lambda m: to_format(m, "LLLL d, yyyy 'at' h:mm:ss\u202fa ZZZZ"),
-    "FFFF": lambda m: to_format(m, "EEEE, LLLL d, yyyy 'at' h:mm:ss\u202fa ZZZZZ"),
+    "f": lambda m: to_format(m, "M/d/yyyy, h:mm a"),
+    "ff": lambda m: to_format(m, "LLL d, yyyy, h:mm a"),
+    "fff": lambda m: to_format(m, "LLLL d, yyyy 'at' h:mm a ZZZZ"),
+    "ffff": lambda m: to_format(m, "EEEE, LLLL d, yyyy 'at' h:mm a ZZZZZ"),
+    "F": lambda m: to_format(m, "M/d/yyyy, h:mm:ss a"),
+    "FF": lambda m: to_format(m, "LLL d, yyyy, h:mm:ss a"),
+    "FFF": lambda m: to_format(m, "LLLL d, yyyy 'at' h:mm:ss a ZZZZ"),
+    "FFFF": lambda m: to_format(m, "EEEE, LLLL d, yyyy 'at' h:mm:ss a ZZZZZ"),
 }
 for _name, _same in (
     ("E", "c"), ("EEE", "ccc"), ("EEEE", "cccc"), ("EEEEE", "ccccc"),

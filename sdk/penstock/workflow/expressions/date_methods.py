@@ -6,7 +6,13 @@ from typing import Any
 
 from penstock.workflow.expressions import date_format, date_parse
 from penstock.workflow.expressions.context import Context
-from penstock.workflow.expressions.convert import is_missing, to_integer, to_number, to_string, truthy
+from penstock.workflow.expressions.convert import (
+    is_missing,
+    to_integer,
+    to_number,
+    to_string,
+    truthy,
+)
 from penstock.workflow.expressions.dates import (
     DateTime,
     Interval,
@@ -25,7 +31,7 @@ from penstock.workflow.expressions.durations import (
 from penstock.workflow.expressions.errors import JsErrorValue, JsThrow, throw_type
 from penstock.workflow.expressions.globals import CLASSES, ClassSpec
 from penstock.workflow.expressions.js_date import make_ms
-from penstock.workflow.expressions.locales import format_date
+from penstock.workflow.expressions.locales import format_date, language_of
 from penstock.workflow.expressions.members import METHODS, PROPERTIES, argument
 from penstock.workflow.expressions.numbers import is_number, tidy
 from penstock.workflow.expressions.values import UNDEFINED, HostObject, JsDate, Native
@@ -138,8 +144,10 @@ def _reader(read: Callable[..., DateTime]) -> Native:
 def _from_format(context: Context, this: Any, arguments: list[Any]) -> DateTime:
     options = _options(arguments, 2)
     zone = _option_zone(context, options)
-    if zone is None or argument(arguments, 0) is UNDEFINED or argument(arguments, 1) is UNDEFINED:
+    if type(argument(arguments, 0)) is not str or type(argument(arguments, 1)) is not str:
         throw_type("fromFormat requires an input string and a format")
+    if zone is None:
+        return date_parse.unparsable(UTC_ZONE)
     keep = truthy(options.get("setZone", UNDEFINED))
     return date_parse.from_format(
         to_string(arguments[0]), to_string(arguments[1]), zone, keep_zone=keep
@@ -158,7 +166,9 @@ def _from_ms(scale: float) -> Native:
 
 
 def _at(ms: float, zone: Zone) -> DateTime:
-    return DateTime(tidy(math.floor(ms)), zone) if math.isfinite(ms) else date_parse.unparsable(zone)
+    return (
+        DateTime(tidy(math.floor(ms)), zone) if math.isfinite(ms) else date_parse.unparsable(zone)
+    )
 
 
 def _from_date(context: Context, this: Any, arguments: list[Any]) -> DateTime:
@@ -263,8 +273,12 @@ def diff_units(value: Any) -> list[str]:
 
 
 def _diff(context: Context, this: DateTime, arguments: list[Any]) -> Duration:
-    other = moment_argument(context, argument(arguments, 0))
-    return this.diff(other, diff_units(argument(arguments, 1)))
+    other = argument(arguments, 0)
+    if is_missing(other):
+        throw_type("Cannot read properties of undefined (reading 'isValid')")
+    if not isinstance(other, (DateTime, JsDate)):
+        return Duration({}, "created by diffing an invalid DateTime")
+    return this.diff(moment_argument(context, other), diff_units(argument(arguments, 1)))
 
 
 def _diff_now(context: Context, this: DateTime, arguments: list[Any]) -> Duration:
@@ -290,7 +304,9 @@ def _set(context: Context, this: DateTime, arguments: list[Any]) -> DateTime:
     # Values beyond their range carry over, as in luxon.
     ms = make_ms([fields["year"], fields["month"] - 1, *list(fields.values())[2:]])
     overflown = DateTime(ms, UTC_ZONE)
-    return from_fields(overflown.fields(), this.zone, this.locale) if overflown.is_valid else overflown
+    return (
+        from_fields(overflown.fields(), this.zone, this.locale) if overflown.is_valid else overflown
+    )
 
 
 def _set_week(this: DateTime, given: dict[str, int]) -> DateTime:
@@ -322,7 +338,12 @@ def _set_zone(context: Context, this: DateTime, arguments: list[Any]) -> DateTim
 
 
 def _set_locale(context: Context, this: DateTime, arguments: list[Any]) -> DateTime:
-    return DateTime(this.ms, this.zone, to_string(argument(arguments, 0)), this.reason)
+    locale = argument(arguments, 0)
+    if not is_missing(locale) and type(locale) is not str:
+        throw_type("Incorrect locale information provided")
+    if not this.is_valid:
+        return this
+    return DateTime(this.ms, this.zone, language_of(locale), this.reason)
 
 
 def _reconfigure(context: Context, this: DateTime, arguments: list[Any]) -> DateTime:
@@ -375,7 +396,7 @@ def _to_locale_string(context: Context, this: DateTime, arguments: list[Any]) ->
         return "Invalid DateTime"
     options = argument(arguments, 0)
     given = options if type(options) is dict else PRESETS["DATE_SHORT"]
-    return format_date(this, this.locale, given, default="date")
+    return format_date(this, this.locale, given, default="any")
 
 
 def _to_sql(context: Context, this: DateTime, arguments: list[Any]) -> Any:
@@ -407,7 +428,9 @@ def _relative(context: Context, this: DateTime, arguments: list[Any]) -> Any:
 def _relative_calendar(context: Context, this: DateTime, arguments: list[Any]) -> Any:
     if not this.is_valid:
         return None
-    days = this.start_of("days").diff(now(context.scope).in_zone(this.zone).start_of("days"), ["days"])
+    days = this.start_of("days").diff(
+        now(context.scope).in_zone(this.zone).start_of("days"), ["days"]
+    )
     count = round(days.get("days"))
     known = {0: "today", 1: "tomorrow", -1: "yesterday"}
     if count in known:
@@ -416,7 +439,10 @@ def _relative_calendar(context: Context, this: DateTime, arguments: list[Any]) -
 
 
 def _has_same(context: Context, this: DateTime, arguments: list[Any]) -> bool:
-    other, unit = moment_argument(context, argument(arguments, 0)), unit_argument(argument(arguments, 1))
+    other, unit = (
+        moment_argument(context, argument(arguments, 0)),
+        unit_argument(argument(arguments, 1)),
+    )
     if not this.is_valid or not other.is_valid:
         return False
     adjusted = this.in_zone(other.zone, keep_local=True)
@@ -516,7 +542,9 @@ _DATETIME_TEXTS: dict[str, Callable[[DateTime], Any]] = {
 def _datetime_property(context: Context, value: DateTime, name: str) -> Any:
     read = _DATETIME_PROPERTIES.get(name)
     if read is not None:
-        return read(value) if value.is_valid else math.nan
+        if value.is_valid:
+            return read(value)
+        return False if name.startswith("is") else math.nan
     text = _DATETIME_TEXTS.get(name)
     if text is not None:
         return text(value) if value.is_valid else None
@@ -541,7 +569,11 @@ def _datetime_facts(value: DateTime, name: str) -> Any:
     if name == "zone":
         zone = value.zone
         return HostObject(
-            "Zone", lambda key: {"name": zone.name, "isValid": True}.get(key, UNDEFINED), lambda: []
+            "Zone",
+            lambda key: {"name": zone.name, "zoneName": zone.name, "isValid": True}.get(
+                key, UNDEFINED
+            ),
+            lambda: [],
         )
     return UNDEFINED
 
@@ -567,7 +599,9 @@ def _duration_plus(sign: int) -> Native:
 
 
 def _duration_format(context: Context, this: Duration, arguments: list[Any]) -> str:
-    return this.to_format(to_string(argument(arguments, 0))) if this.is_valid else "Invalid Duration"
+    return (
+        this.to_format(to_string(argument(arguments, 0))) if this.is_valid else "Invalid Duration"
+    )
 
 
 def _duration_set(context: Context, this: Duration, arguments: list[Any]) -> Duration:
@@ -660,11 +694,19 @@ METHODS[Interval] = {
     "toISO": lambda context, this, arguments: interval_iso(this),
     "toString": lambda context, this, arguments: to_string(this),
 }
-PROPERTIES[Interval] = lambda context, value, name: (
-    {"start": value.start, "end": value.end, "isValid": value.start.ms <= value.end.ms}.get(
-        name, UNDEFINED
-    )
-)
+PROPERTIES[Interval] = lambda context, value, name: {
+    "start": value.start,
+    "end": value.end,
+    "isValid": value.start.ms <= value.end.ms,
+}.get(name, UNDEFINED)
+
+
+def _construct(context: Context, this: Any, arguments: list[Any]) -> DateTime:
+    """`new DateTime(x)`, which nobody should write: whatever it is given, it is now."""
+    if is_missing(argument(arguments, 0)):
+        throw_type("Cannot read properties of undefined (reading 'zone')")
+    return now(context.scope)
+
 
 CLASSES["DateTime"] = ClassSpec(
     statics={
@@ -686,6 +728,7 @@ CLASSES["DateTime"] = ClassSpec(
         "min": _extreme(min),
     },
     constants=dict(PRESETS),
+    construct=_construct,
     is_instance=lambda value: isinstance(value, DateTime),
 )
 CLASSES["Duration"] = ClassSpec(

@@ -85,7 +85,9 @@ def _date_fields(found: "re.Match[str]") -> dict[str, int] | None:
     year = int(found["year"])
     try:
         if found["week"]:
-            day = _datetime.date.fromisocalendar(year, int(found["week"]), int(found["weekday"] or 1))
+            day = _datetime.date.fromisocalendar(
+                year, int(found["week"]), int(found["weekday"] or 1)
+            )
         elif found["ordinal"]:
             day = _datetime.date(year, 1, 1) + _datetime.timedelta(days=int(found["ordinal"]) - 1)
         else:
@@ -145,7 +147,9 @@ def from_http(text: str, zone: Zone, *, keep_zone: bool = False) -> DateTime:
     names = [name[:3] for name in MONTHS]
     if parts is None or parts[1] not in names:
         return unparsable(zone)
-    year_number = int(parts[2]) + (0 if len(parts[2]) > 2 else 2000 if int(parts[2]) <= 60 else 1900)
+    year_number = int(parts[2]) + (
+        0 if len(parts[2]) > 2 else 2000 if int(parts[2]) <= 60 else 1900
+    )
     fields = {
         "year": year_number, "month": names.index(parts[1]) + 1, "day": int(parts[0]),
         "hour": int(parts[3]), "minute": int(parts[4]), "second": int(parts[5]),

@@ -86,7 +86,9 @@ class DateTime:
         if any(number != number or abs(number) > 1e15 for number in values.values()):
             return DateTime(math.nan, self.zone, self.locale, "invalid input")
         moved = self._by_calendar(values)
-        exact = sum(values.get(u, 0) * MS[u] for u in ("hours", "minutes", "seconds", "milliseconds"))
+        exact = sum(
+            values.get(u, 0) * MS[u] for u in ("hours", "minutes", "seconds", "milliseconds")
+        )
         for unit in ("years", "quarters", "months", "weeks", "days"):
             number = values.get(unit, 0)
             exact += (number - math.trunc(number)) * MS[unit]

@@ -8,7 +8,9 @@ import math
 import re
 from typing import Any
 
+from penstock.workflow.expressions.convert import to_number, to_string
 from penstock.workflow.expressions.numbers import number_to_string, tidy
+from penstock.workflow.expressions.values import UNDEFINED
 
 UNITS = (
     "years", "quarters", "months", "weeks", "days", "hours", "minutes", "seconds", "milliseconds",
@@ -109,7 +111,9 @@ class Duration:
         )
 
     def negate(self) -> "Duration":
-        return Duration({unit: -number if number else 0 for unit, number in self.values.items()}, self.reason)
+        return Duration(
+            {unit: -number if number else 0 for unit, number in self.values.items()}, self.reason
+        )
 
     def normalize(self) -> "Duration":
         """The same length with each unit within its usual range."""
@@ -207,10 +211,11 @@ def duration_from_object(values: dict[str, Any]) -> Duration:
     """A duration from numbers per unit; words may be singular or plural."""
     made: dict[str, float] = {}
     for word, number in values.items():
-        if type(number) in (int, float):
-            made[unit_of(word)] = number
-        elif type(number) is str:
-            made[unit_of(word)] = tidy(float(number))
-        elif number is not None:
-            made[unit_of(word)] = math.nan
+        if number is None or number is UNDEFINED:
+            continue
+        unit = unit_of(word)
+        value = to_number(number)
+        if value != value or type(number) is bool or number == "":
+            raise ValueError(f"Invalid value {to_string(number)} for {word}")
+        made[unit] = value
     return Duration(made)

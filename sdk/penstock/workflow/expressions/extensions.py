@@ -106,7 +106,9 @@ def _missing(value: Any, name: str) -> Exception:
         return extension_error(f"Unknown expression function: {name}")
     if len(types) == 1:
         return extension_error(f"{name}() is only callable on type {types[0]}")
-    return extension_error(f"{name}() is only callable on types {', '.join(types[:-1])}, and {types[-1]}")
+    return extension_error(
+        f"{name}() is only callable on types {', '.join(types[:-1])}, and {types[-1]}"
+    )
 
 
 def _checked_name(value: Any) -> str:

@@ -38,7 +38,9 @@ def _list_argument(arguments: Values, name: str) -> Values:
 def _numbers(values: Values, name: str) -> list[float]:
     numbers: list[float] = []
     for value in values:
-        number = value if is_number(value) else string_to_number(value) if type(value) is str else None
+        number = (
+            value if is_number(value) else string_to_number(value) if type(value) is str else None
+        )
         if number is None or number != number:
             raise extension_error(f"{name}(): all array elements must be numbers")
         numbers.append(number)
@@ -198,7 +200,9 @@ def _rename_keys(context: Context, this: Values, arguments: Values) -> Values:
 def _smart_join(context: Context, this: Values, arguments: Values) -> dict[str, Any]:
     key, item = argument(arguments, 0), argument(arguments, 1)
     if type(key) is not str or type(item) is not str or not key or not item:
-        raise extension_error('smartJoin(): expected two string args, e.g. .smartJoin("name", "value")')
+        raise extension_error(
+            'smartJoin(): expected two string args, e.g. .smartJoin("name", "value")'
+        )
     return {
         to_string(value[key]): value.get(item, UNDEFINED)
         for value in this

@@ -130,9 +130,13 @@ def _moved(sign: int) -> Native:
             number = float(amount)
         elif is_number(amount):
             number = amount
+        elif is_missing(amount):
+            return _alike(this, moment)
         else:
             raise JsThrow(JsErrorValue("Error", f"Unknown duration argument {to_string(amount)}"))
         unit = _unit(argument(arguments, 1), "milliseconds")
+        if number != number:
+            raise JsThrow(JsErrorValue("Error", f"Invalid value NaN for {unit}"))
         return _alike(this, moment.plus(Duration({unit: number}), sign))
 
     return apply

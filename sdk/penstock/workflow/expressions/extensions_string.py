@@ -33,7 +33,9 @@ _URL = re.compile(
     r"(?::\d{2,5})?(?:[/?#][^\s\"<>]*)?",
     re.I,
 )
-_DOMAIN = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z0-9-]{2,63}(?::\d+)?\Z")
+_DOMAIN = re.compile(
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z0-9-]{2,63}(?::\d+)?\Z"
+)
 _HOST = re.compile(
     r"(?:(?:https?|ftp|file)://)?(?:www\.)?((?:www\.)?(?:[-\w]{1,255}\.){1,8}[A-Za-z0-9-]{2,63})"
 )
@@ -184,7 +186,7 @@ def _to_date_time(context: Context, this: str, arguments: list[Any]) -> DateTime
         moment = _from_number(this, form, zone)
     else:
         moment = date_parse.from_format(this, to_string(form), zone, keep_zone=True)
-    if moment is None or not moment.is_valid:
+    if moment is None or (form is UNDEFINED and not moment.is_valid):
         raise extension_error("cannot convert to Luxon DateTime")
     return moment
 
@@ -192,7 +194,7 @@ def _to_date_time(context: Context, this: str, arguments: list[Any]) -> DateTime
 def _from_number(text: str, form: str, zone: Zone) -> DateTime | None:
     number = string_to_number(text)
     if number != number:
-        return None
+        return date_parse.unparsable(zone)
     if form == "excel":
         return DateTime(tidy(math.floor((number - 25569) * 86_400_000 + 0.5)), zone)
     scale = {"ms": 1, "s": 1000, "us": 1 / 1000}[form]
@@ -261,7 +263,9 @@ def _sentence_case(context: Context, this: str, arguments: list[Any]) -> str:
     return re.sub(r"[^\s!?.][^!?.]*", sentence, this)
 
 
-_MINOR = frozenset("a an and as at but by en for if in nor of on or per the to v v. via vs vs.".split())
+_MINOR = frozenset(
+    "a an and as at but by en for if in nor of on or per the to v v. via vs vs.".split()
+)
 
 
 def _title_case(context: Context, this: str, arguments: list[Any]) -> str:
@@ -269,6 +273,7 @@ def _title_case(context: Context, this: str, arguments: list[Any]) -> str:
     cased = []
     for index, word in enumerate(words):
         keep_small = word.lower() in _MINOR and 0 < index < len(words) - 1
+        keep_small = keep_small or "@" in word or "." in word[:-1]
         cased.append(word if keep_small or not word else word[0].upper() + word[1:])
     return " ".join(cased)
 

@@ -76,6 +76,8 @@ class _Spec:
         def call(this: Any, arguments: list[Any]) -> Any:
             context.step()
             frame: Frame = [context, outer, *blank]
+            if self.simple:
+                frame[2] = arguments[0] if arguments else UNDEFINED
             if self.this_slot:
                 frame[self.this_slot] = this
             if self.self_slot:

@@ -14,6 +14,7 @@ from penstock.workflow.expressions.convert import (
     STRINGS,
     to_number,
     to_primitive,
+    to_string,
 )
 from penstock.workflow.expressions.date_format import MONTHS, WEEKDAYS
 from penstock.workflow.expressions.dates import DateTime
@@ -32,7 +33,9 @@ _ISO = re.compile(
     r"\s?(?P<offset>Z|[+-]\d\d:?\d\d)?)?\Z",
     re.I,
 )
-_WORDS = re.compile(r"[A-Za-z]+|\d+:\d+(?::\d+(?:\.\d+)?)?|\([^)]*\)|[+-]\d{4}|[+-]\d\d:\d\d|\d+|[/,.\-]")
+_WORDS = re.compile(
+    r"[A-Za-z]+|\d+:\d+(?::\d+(?:\.\d+)?)?|\([^)]*\)|[+-]\d{4}|[+-]\d\d:\d\d|\d+|[/,.\-]"
+)
 _DAY_MS = 86_400_000
 
 
@@ -139,7 +142,8 @@ def _take_word(words: _Words, word: str, previous: str) -> bool:
         if lowered[:3] in months:
             words.month = months.index(lowered[:3]) + 1
         elif lowered[:3] not in {name[:3].lower() for name in WEEKDAYS} and lowered != "t":
-            return False
+            # V8 ignores words that it does not know, until a number has been read.
+            return not words.numbers and not words.time
     return True
 
 
@@ -244,7 +248,7 @@ def _utc(context: Context, this: Any, arguments: list[Any]) -> float:
 
 
 def _parse(context: Context, this: Any, arguments: list[Any]) -> float:
-    return make_date(context, this, [argument(arguments, 0)]).ms
+    return tidy(make_date(context, this, [to_string(argument(arguments, 0))]).ms)
 
 
 def _fields(value: JsDate) -> list[float]:
@@ -261,6 +265,8 @@ def _getter(read: Callable[[datetime], float]) -> Native:
 
 def _setter(first: int, count: int) -> Native:
     def apply(context: Context, this: JsDate, arguments: list[Any]) -> float:
+        if this.ms != this.ms and first:
+            return math.nan
         fields = _fields(this) if this.ms == this.ms else [1970, 0, 1, 0, 0, 0, 0]
         for offset, value in enumerate(arguments[:count]):
             fields[first + offset] = to_number(value)
@@ -320,9 +326,7 @@ _METHODS: dict[str, Native] = {
     "getTimezoneOffset": lambda context, this, arguments: 0,
     "getYear": _getter(lambda at: at.year - 1900),
     "toISOString": _to_iso,
-    "toJSON": lambda context, this, arguments: (
-        to_iso_string(this) if this.ms == this.ms else None
-    ),
+    "toJSON": lambda context, this, arguments: to_iso_string(this) if this.ms == this.ms else None,
     "toString": _valid(full_text),
     "toDateString": _valid(date_text),
     "toTimeString": _valid(lambda v: f"{moment(v):%H:%M:%S} GMT+0000 (Coordinated Universal Time)"),
@@ -344,7 +348,6 @@ NUMBERS[JsDate] = lambda value: tidy(value.ms)
 PREFERS_STRING.add(JsDate)
 JSON_FORMS[JsDate] = lambda value: to_iso_string(value) if value.ms == value.ms else None
 CLASSES["Date"] = ClassSpec(
-    call=lambda context, this, arguments: full_text(JsDate(context.scope.now_ms)),
     construct=make_date,
     statics={
         "now": lambda context, this, arguments: context.scope.now_ms,

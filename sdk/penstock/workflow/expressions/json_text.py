@@ -42,7 +42,7 @@ def _plain(value: Any, depth: int) -> Any:
     if kind is int or kind is bool or value is None or value is UNDEFINED:
         return value
     if kind is float:
-        return tidy(value) if math.isfinite(value) else None
+        return whole_number(value) if math.isfinite(value) else None
     if depth > _DEPTH_MAX:
         throw_type("Converting circular structure to JSON")
     if kind is dict:
@@ -59,6 +59,14 @@ def _plain(value: Any, depth: int) -> Any:
     if kind is HostObject:
         return {name: _plain(value.get(name), depth + 1) for name in value.keys()}  # noqa: SIM118
     return {}
+
+
+def whole_number(value: float) -> float:
+    """A float that JavaScript prints without a fraction, as the int of these digits."""
+    tidied = tidy(value)
+    if type(tidied) is float and abs(tidied) < 1e21 and tidied == int(tidied) and tidied:
+        return int(number_to_string(tidied))
+    return tidied
 
 
 def _plain_object(value: dict[str, Any], depth: int) -> Any:
@@ -148,7 +156,9 @@ def stringify(context: Context, this: Any, arguments: list[Any]) -> Any:
     plain = _plain(value, 0)
     if plain is UNDEFINED:
         return UNDEFINED
-    text = _Writer(context, _indent(arguments[2] if len(arguments) > 2 else UNDEFINED)).write(plain, "")
+    text = _Writer(context, _indent(arguments[2] if len(arguments) > 2 else UNDEFINED)).write(
+        plain, ""
+    )
     context.charge(len(text))
     return text
 

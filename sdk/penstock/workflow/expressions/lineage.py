@@ -87,11 +87,12 @@ def paired_item(scope: Scope, name: str, item_index: int) -> Item:
     paired = items[item_index].get("pairedItem")
     if paired is None:
         paired = item_index  # an item of input 0 stands at its own position there
-    _follow(_Search(scope, target, found), paired, scope.sources)
+    search = _Search(scope, target, found)
+    _follow(search, paired, scope.sources)
     if not found:
         if not _is_ancestor(scope, target):
             raise _no_path(name)
-        raise unavailable(name)
+        raise unavailable(search.lost or name)
     first = found[0]
     if any(other is not first for other in found):
         raise ExpressionError("Multiple matches found", context={"nodeCause": name})
@@ -124,6 +125,8 @@ class _Search:
         self.target = target
         self.found = found
         self.seen: set[tuple[int, int, int, int]] = set()
+        self.lost = ""
+        """The first node on the way whose item does not tell where it came from."""
 
 
 def _follow(search: _Search, paired: Any, sources: list[Source | None]) -> None:
@@ -144,8 +147,11 @@ def _follow(search: _Search, paired: Any, sources: list[Source | None]) -> None:
                 continue
             if source.node == search.target:
                 search.found.append(items[index])
-            else:
-                pending.append((items[index].get("pairedItem"), run.sources))
+                continue
+            onward = items[index].get("pairedItem")
+            if onward is None and not search.lost:
+                search.lost = search.scope.plan.nodes[source.node].name
+            pending.append((onward, run.sources))
 
 
 def _run_at(scope: Scope, source: Source) -> Run | None:

@@ -4,11 +4,19 @@ Not a copy of CLDR: what is not in the tables here is formatted as in `en-US`.
 """
 
 import math
+import re
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from penstock.workflow.expressions.convert import is_missing, to_string, truthy
-from penstock.workflow.expressions.date_format import MONTHS, WEEKDAYS, zone_long, zone_short
+from penstock.workflow.expressions.date_format import (
+    MONTHS,
+    MONTHS_BY_LANGUAGE,
+    WEEKDAYS,
+    WEEKDAYS_BY_LANGUAGE,
+    zone_long,
+    zone_short,
+)
 from penstock.workflow.expressions.dates import DateTime
 from penstock.workflow.expressions.errors import throw_range
 from penstock.workflow.expressions.numbers import number_to_string
@@ -25,14 +33,18 @@ _SEPARATORS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$", "KRW": "₩",
             "CNY": "CN¥", "AUD": "A$", "CAD": "CA$", "MXN": "MX$", "ILS": "₪", "VND": "₫"}  # fmt: skip
+_LOCALE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*\Z")
 _NO_CENTS = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
 
 
-def _language(locale: Any) -> str:
+def language_of(locale: Any) -> str:
+    """The locale asked for; throws for what is no language tag."""
     if is_missing(locale):
         return "en-US"
     text = to_string(locale[0]) if isinstance(locale, list) and locale else to_string(locale)
-    return text or throw_range("Incorrect locale information provided")
+    if not _LOCALE.match(text):
+        throw_range(f"Incorrect locale information provided: {text}")
+    return text
 
 
 def _digits(options: dict[str, Any], name: str, default: int) -> int:
@@ -42,7 +54,7 @@ def _digits(options: dict[str, Any], name: str, default: int) -> int:
 
 def format_number(number: float, locale: Any, options: Any) -> str:
     """`Number.prototype.toLocaleString(locale, options)`."""
-    language = _language(locale)
+    language = language_of(locale)
     given = options if type(options) is dict else {}
     if not math.isfinite(number):
         return "NaN" if number != number else ("∞" if number > 0 else "-∞")
@@ -52,11 +64,15 @@ def format_number(number: float, locale: Any, options: Any) -> str:
         least = most = 0 if currency in _NO_CENTS else 2
     elif style == "percent":
         number, most = number * 100, 0
-    least = _digits(given, "minimumFractionDigits", min(least, _digits(given, "maximumFractionDigits", least)))
+    least = _digits(
+        given, "minimumFractionDigits", min(least, _digits(given, "maximumFractionDigits", least))
+    )
     most = max(_digits(given, "maximumFractionDigits", most), least)
     if given.get("notation") == "compact":
         return _compact(number, language)
-    text = _grouped(abs(number), (least, most), language, grouping=given.get("useGrouping") is not False)
+    text = _grouped(
+        abs(number), (least, most), language, grouping=given.get("useGrouping") is not False
+    )
     return _dressed(text, number, language, (style, currency))
 
 
@@ -111,22 +127,6 @@ def _compact(number: float, language: str) -> str:
 
 # -- dates ---------------------------------------------------------------------------------------
 
-_MONTHS = {
-    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
-    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
-    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
-}
-_DAYS = {
-    "de": "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag",
-    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche",
-    "es": "lunes martes miércoles jueves viernes sábado domingo",
-    "pt": "segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo",
-    "it": "lunedì martedì mercoledì giovedì venerdì sabato domenica",
-    "nl": "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag",
-}
 _NUMERIC_ORDER: dict[str, tuple[str, str, bool]] = {
     # language: order of year, month, day; separator; whether day and month are padded
     "en-US": ("mdy", "/", False), "en-GB": ("dmy", "/", True), "en-AU": ("dmy", "/", True),
@@ -137,7 +137,7 @@ _NUMERIC_ORDER: dict[str, tuple[str, str, bool]] = {
     "ja": ("ymd", "/", False), "sv": ("ymd", "-", True), "ko": ("ymd", ". ", False),
     "zh": ("ymd", "/", False), "id": ("dmy", "/", False), "tr": ("dmy", ".", True),
     "da": ("dmy", ".", False), "pl": ("dmy", ".", False), "ru": ("dmy", ".", True),
-    "fr-CA": ("ymd", "-", True), "en-EG": ("dmy", "/", True), "en-BD": ("dmy", "/", True),
+    "fr-CA": ("ymd", "-", True),
     "he": ("dmy", ".", False), "fi": ("dmy", ".", False), "cs": ("dmy", ". ", False),
 }  # fmt: skip
 _DATE_FIELDS = ("weekday", "year", "month", "day")
@@ -175,7 +175,16 @@ def _expanded(options: dict[str, Any], default: str) -> dict[str, Any]:
         return fields
     has_date = any(name in fields for name in _DATE_FIELDS)
     has_time = any(name in fields for name in _TIME_FIELDS)
-    needs_date = default in ("date", "all") and not (has_date or (default == "all" and has_time))
+    if default == "any":
+        needs_date, needs_time = not (has_date or has_time), False
+        default = ""
+    else:
+        needs_date = needs_time = False
+    needs_date = (
+        needs_date
+        or default in ("date", "all")
+        and not (has_date or (default == "all" and has_time))
+    )
     needs_time = default in ("time", "all") and not (has_time or (default == "all" and has_date))
     if needs_date:
         fields.update(year="numeric", month="numeric", day="numeric")
@@ -186,7 +195,7 @@ def _expanded(options: dict[str, Any], default: str) -> dict[str, Any]:
 
 def format_date(moment: DateTime, locale: Any, options: Any, *, default: str) -> str:
     """`toLocaleString` and its date and time forms; `default`: date, time or all."""
-    language = _language(locale)
+    language = language_of(locale)
     given = options if type(options) is dict else {}
     zone = given.get("timeZone", UNDEFINED)
     if zone is not UNDEFINED:
@@ -224,9 +233,7 @@ def _date_part(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
 
 def _numeric(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
     order, mark, padded = (
-        _NUMERIC_ORDER.get(language)
-        or _NUMERIC_ORDER.get(language[:2])
-        or _NUMERIC_ORDER["en-US"]
+        _NUMERIC_ORDER.get(language) or _NUMERIC_ORDER.get(language[:2]) or _NUMERIC_ORDER["en-US"]
     )
     local = moment.local
     if fields.get("dateStyle") == "short" and language[:2] in ("de", "fr", "es", "it", "pt"):
@@ -249,7 +256,7 @@ def _numeric(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
 
 
 def _weekday(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
-    names = _DAYS.get(language[:2], "").split() or WEEKDAYS
+    names = WEEKDAYS_BY_LANGUAGE.get(language[:2], "").split() or WEEKDAYS
     name = names[moment.local.weekday()]
     if fields["weekday"] == "long":
         return name
@@ -261,13 +268,13 @@ def _weekday(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
 
 
 def _month(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
-    names = _MONTHS.get(language[:2], "").split() or MONTHS
+    names = MONTHS_BY_LANGUAGE.get(language[:2], "").split() or MONTHS
     name = names[moment.local.month - 1]
     if fields["month"] == "long":
         return name
     if fields["month"] == "narrow":
         return name[0].upper()
-    if language in ("en-GB", "en-AU", "en-IN", "en-EG", "en-BD") and moment.local.month == 9:
+    if language in ("en-GB", "en-AU", "en-IN") and moment.local.month == 9:
         return "Sept"
     return name[:3]
 
@@ -286,9 +293,7 @@ def _worded(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
 
 def _worded_order(language: str, weekday: str, parts: tuple[str, str, str]) -> str:
     day, month, year = parts
-    if language in ("en-US", "en-CA") or (
-        language[:2] == "en" and language not in _NUMERIC_ORDER
-    ):
+    if language in ("en-US", "en-CA") or (language[:2] == "en" and language not in _NUMERIC_ORDER):
         date = " ".join(part for part in (month, day) if part)
         if year:
             date = f"{date}, {year}" if day else f"{date} {year}"
@@ -301,7 +306,11 @@ def _worded_order(language: str, weekday: str, parts: tuple[str, str, str]) -> s
         date = " ".join(part for part in parts if part)
     if not weekday:
         return date
-    return f"{weekday} {date}" if language in ("fr-FR", "en-GB", "it-IT", "nl-NL", "fr") else f"{weekday}, {date}"
+    return (
+        f"{weekday} {date}"
+        if language in ("fr-FR", "en-GB", "it-IT", "nl-NL", "fr")
+        else f"{weekday}, {date}"
+    )
 
 
 def _time_part(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
@@ -319,7 +328,7 @@ def _time_part(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
         parts.append(f"{local.minute:02d}" if parts or "second" in fields else str(local.minute))
     if "second" in fields:
         parts.append(f"{local.second:02d}" if parts else str(local.second))
-    text = ":".join(parts)
+    text = (":" if language[:2] not in ("id", "fi", "da") else ".").join(parts)
     if "fractionalSecondDigits" in fields:
         text += f".{moment.millisecond:03d}"[: 1 + int(fields["fractionalSecondDigits"])]
     if twelve and "hour" in fields:
@@ -327,7 +336,7 @@ def _time_part(moment: DateTime, language: str, fields: dict[str, Any]) -> str:
         half = "AM" if local.hour < 12 else "PM"
         if language == "en-CA":
             half = "a.m." if local.hour < 12 else "p.m."
-        text += _NARROW + (half if upper else half.lower())
+        text += " " + (half if upper else half.lower())
     return _zone_name(moment, fields, text)
 
 

@@ -14,7 +14,9 @@ from tree_sitter import Language, Node, Parser
 from penstock.workflow.expressions.errors import InvalidSyntaxError
 
 _PARSER = Parser(Language(tree_sitter_javascript.language()))
-_LINE_BREAK_IN_STRING = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|`(?:\\.|[^`\\])*`""", re.S)
+_LINE_BREAK_IN_STRING = re.compile(
+    r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|`(?:\\.|[^`\\])*`""", re.S
+)
 
 
 def parse_expression(code: str) -> Node:
@@ -50,9 +52,11 @@ def _parse_first_statement(code: str) -> Node | None:
 def _join_lines(code: str) -> str:
     """Line breaks inside of quoted strings, which n8n tolerates, as escapes."""
     return _LINE_BREAK_IN_STRING.sub(
-        lambda found: found.group().replace("\r\n", "\\n").replace("\n", "\\n")
-        if found.group(1)
-        else found.group(),
+        lambda found: (
+            found.group().replace("\r\n", "\\n").replace("\n", "\\n")
+            if found.group(1)
+            else found.group()
+        ),
         code,
     )
 

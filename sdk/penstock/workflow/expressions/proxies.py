@@ -99,7 +99,7 @@ def _legacy_item(context: Context, name: str) -> dict[str, Any]:
         return items[context.index]
     if len(items) == 1:
         return items[0]
-    raise ExpressionError(f"No data found for item-index: \"{context.index}\"")
+    raise ExpressionError(f'No data found for item-index: "{context.index}"')
 
 
 def _legacy_node(context: Context, name: str) -> HostObject:
@@ -215,7 +215,9 @@ def _execution(context: Context) -> HostObject:
             "id": lambda: execution.id,
             "mode": lambda: "test" if execution.mode == "manual" else "production",
             "resumeUrl": lambda: execution.resume_url,
-            "resumeFormUrl": lambda: execution.resume_url.replace("webhook-waiting", "form-waiting"),
+            "resumeFormUrl": lambda: execution.resume_url.replace(
+                "webhook-waiting", "form-waiting"
+            ),
             "customData": lambda: _custom_data(context),
         },
     )

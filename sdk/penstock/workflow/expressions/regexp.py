@@ -15,7 +15,12 @@ import regex
 
 from penstock.workflow.expressions.context import Context
 from penstock.workflow.expressions.convert import STRINGS, to_integer, to_string
-from penstock.workflow.expressions.errors import BudgetError, JsThrow, NeedsEngineError, throw_syntax
+from penstock.workflow.expressions.errors import (
+    BudgetError,
+    JsThrow,
+    NeedsEngineError,
+    throw_syntax,
+)
 from penstock.workflow.expressions.members import METHODS, PROPERTIES, argument
 from penstock.workflow.expressions.text import units, whole
 from penstock.workflow.expressions.values import UNDEFINED
@@ -273,7 +278,9 @@ def _properties(context: Context, this: RegExp, name: str) -> Any:
         return this.flags
     if name == "lastIndex":
         return this.last_index
-    flag = {"global": "g", "ignoreCase": "i", "multiline": "m", "sticky": "y", "unicode": "u"}.get(name)
+    flag = {"global": "g", "ignoreCase": "i", "multiline": "m", "sticky": "y", "unicode": "u"}.get(
+        name
+    )
     return UNDEFINED if flag is None else flag in this.flags
 
 

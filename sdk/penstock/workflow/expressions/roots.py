@@ -59,7 +59,7 @@ def json_path(compiler: "Compiler", node: Node) -> Op | None:
         return None
     compiler.facts.fast = False
     try:
-        general = compiler.expression(node)
+        general = compiler.chain(node)
     finally:
         compiler.facts.fast = True
     return _walk_json(keys, general)

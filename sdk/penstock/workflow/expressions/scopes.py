@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from penstock.workflow.expressions.compiler import Compiler, Op
 
 NEUTRALISED = frozenset(
-    "document globalThis window Window self alert prompt confirm eval uneval setTimeout setInterval"
+    "document globalThis Window self alert prompt confirm eval uneval setTimeout setInterval"
     " setImmediate clearImmediate queueMicrotask clearTimeout clearInterval Function require module"
     " Buffer global"
     " __dirname __filename fetch XMLHttpRequest Promise Generator GeneratorFunction AsyncFunction"
     " AsyncGenerator AsyncGeneratorFunction WebAssembly Reflect Proxy escape unescape".split()
 )
+_PROCESS = {"arch": "x64", "platform": "linux", "version": "v20.20.2", "pid": 1, "env": {}}
+"""What n8n shows of its process: a Node.js that does not exist here."""
 RESERVED = frozenset({"___n8n_data", "__sanitize"})
 _CONSTANTS: dict[str, Any] = {"NaN": math.nan, "Infinity": math.inf, "undefined": UNDEFINED}
 
@@ -61,6 +63,8 @@ def given_name(context: Context, name: str) -> Any:
         return context.scope.variables[name]
     if name in NEUTRALISED:
         return {}
+    if name == "process":
+        return dict(_PROCESS)
     return UNDEFINED
 
 

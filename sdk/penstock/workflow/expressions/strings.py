@@ -18,6 +18,13 @@ from penstock.workflow.expressions.regexp import MatchArray, RegExp, match_array
 from penstock.workflow.expressions.text import char_at, units, whole
 from penstock.workflow.expressions.values import UNDEFINED, JsFunction
 
+
+def has_own(this: str, key: Any) -> bool:
+    """Whether a string has the index `key`."""
+    name = to_string(key)
+    return name.isdigit() and char_at(this, int(name)) is not UNDEFINED
+
+
 SPLIT_MAX = 1_000_000
 
 
@@ -72,7 +79,9 @@ def _split_by_pattern(context: Context, text: str, pattern: RegExp) -> list[Any]
     parts: list[Any] = []
     start = 0
     for match in every.matches(context, text):
-        if match.end() == match.start() and (match.start() in (0, len(text)) or match.end() == start):
+        if match.end() == match.start() and (
+            match.start() in (0, len(text)) or match.end() == start
+        ):
             if match.start() in (0, len(text)):
                 continue
             if match.end() == start:
@@ -389,7 +398,7 @@ METHODS[str].update(
         "trimEnd": lambda context, this, arguments: this.rstrip(SPACE),
         "bold": lambda context, this, arguments: f"<b>{this}</b>",
         "hasOwnProperty": lambda context, this, arguments: (
-            argument(arguments, 0) == "length" or char_at(this, to_integer(argument(arguments, 0))) != UNDEFINED
+            has_own(this, argument(arguments, 0)) or argument(arguments, 0) == "length"
         ),
     }
 )
