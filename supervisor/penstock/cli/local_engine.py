@@ -21,6 +21,8 @@ from penstock.subjects.messages import Item, RunRequest, Step, StepResult
 from penstock.workflow.compile import PlanCache
 from penstock.workflow.plan import Plan
 
+WAITING_URL = "http://localhost/waiting-webhook"  # leads nowhere: there is no server
+
 RunStep = Callable[[Step], Awaitable[StepResult]]
 
 
@@ -62,8 +64,8 @@ class LocalEngine:
 
     async def execute(self, plan: Plan, request: RunRequest) -> History:
         """Run until the execution is over, or waits for a call that nobody can make here."""
-        state = core.new_state(plan, request, "http://localhost")
-        history = History(core.new_state(plan, request, "http://localhost"))
+        state = self._new_state(plan, request)
+        history = History(self._new_state(plan, request))
         turn = core.start(state, self._time.now_ms())
         while True:
             for event in turn.events:
@@ -75,6 +77,11 @@ class LocalEngine:
             if following is None:
                 return history
             turn = following
+
+    def _new_state(self, plan: Plan, request: RunRequest) -> core.State:
+        state = core.new_state(plan, request)
+        state.info.resume_url = f"{WAITING_URL}/{request.execution}"
+        return state
 
     async def _after(self, state: core.State, effects: list[CoreEffect]) -> core.Turn | None:
         """Do what a turn asks for; the turn that it leads to, None when nothing is left to do."""

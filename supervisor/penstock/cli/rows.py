@@ -1,10 +1,10 @@
 """Rows of `workflow` and `expected`: run one, and say what differs.
 
 A row may bring `trigger` (`{mode, input}`: how the workflow is started) and `now` (the time it
-runs at). Waits take no time. `{FIXTURES}` in a parameter stands for a folder of test files.
+runs at; without it a fixed one, so that a row means the same every day). Waits take no time.
+`{FIXTURES}` in a parameter stands for a folder of test files.
 """
 
-import time
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from penstock.subjects.messages import Item
 from penstock.workflow.compile import PlanCache
 
 EXECUTION = "1"
+NOW = "2025-03-15T14:30:45.123Z"
 
 
 class Rows:
@@ -40,9 +41,7 @@ class Rows:
 
 
 def _time_of(row: dict[str, Any]) -> Time:
-    now = row.get("now")
-    if now is None:
-        return Time(lambda: time.time_ns() // 1_000_000, jumps=True)
+    now = row.get("now", NOW)
     at_ms = now if isinstance(now, int) else int(datetime.fromisoformat(now).timestamp() * 1_000)
     return Time(lambda: at_ms, jumps=True)
 

@@ -126,7 +126,7 @@ def test_items_that_tell_of_an_error_go_to_the_error_output_with_their_origin() 
 @pytest.mark.parametrize(
     ("items", "expected"),
     [
-        ([{"n": 1}], [{"item": 0}]),
+        ([{"n": 1}], [None]),
         ([{"n": 1}, {"n": 2}], [{"item": 0}, {"item": 1}]),
         ([{"n": 1}, {"n": 2}, {"n": 3}], [None, None, None]),
     ],

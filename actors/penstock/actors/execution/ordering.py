@@ -76,9 +76,7 @@ def _has_input(state: State, entry: Entry, node: PlanNode) -> bool:
 def _lacks_input(state: State, entry: Entry) -> bool:
     parents = state.plan.parents[entry.node]
     return len(parents) > 1 and any(
-        number >= len(entry.inputs) or entry.inputs[number] is None
-        for number, edges in enumerate(parents)
-        if edges
+        edges and items is None for edges, items in zip(parents, entry.inputs, strict=False)
     )
 
 
@@ -98,7 +96,7 @@ def _arrive(state: State, target: Target, items: list[Item] | None, source: Sour
     if all(arrived is not None for arrived in slot.inputs):
         _drop(state, slot)
         _push(state, slot)
-    elif is_first and state.plan.order == "v0":
+    elif is_first and items and state.plan.order == "v0":
         _force_parents(state, target.node, source)
 
 
@@ -126,7 +124,7 @@ def _force_parents(state: State, node: int, source: Source) -> None:
 
 def _first_not_run(state: State, node: int) -> int:
     """The top-most node above `node` (or itself) that never ran; -1 when one is on its way."""
-    queued = {entry.node for entry in state.stack}
+    queued = {entry.node for entry in state.stack} | state.slots.keys()
     seen = set()
     while True:
         if node in queued or node in seen:
