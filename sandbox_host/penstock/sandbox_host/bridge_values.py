@@ -22,20 +22,21 @@ from penstock.workflow.expressions.shortcuts import SHORTCUTS
 from penstock.workflow.expressions.values import UNDEFINED, JsFunction
 
 _CLASSES = {"DateTime": DateTime, "Duration": Duration, "Interval": Interval}
+_DATE_TIME_PROPERTIES = """
+year month day hour minute second millisecond quarter weekday weekNumber weekYear ordinal offset
+isInDST isInLeapYear isWeekend daysInMonth daysInYear weeksInWeekYear zoneName monthShort monthLong
+weekdayShort weekdayLong offsetNameShort offsetNameLong ts c isValid invalidReason
+invalidExplanation locale isOffsetFixed zone
+"""
 _PROPERTIES = {
-    "DateTime": (
-        "year month day hour minute second millisecond quarter weekday weekNumber weekYear "
-        "ordinal offset isInDST isInLeapYear isWeekend daysInMonth daysInYear weeksInWeekYear "
-        "zoneName monthShort monthLong weekdayShort weekdayLong offsetNameShort offsetNameLong "
-        "ts c isValid invalidReason invalidExplanation locale isOffsetFixed zone"
-    ).split(),
+    "DateTime": _DATE_TIME_PROPERTIES.split(),
     "Duration": [*UNITS, "values", "isValid", "invalidReason"],
     "Interval": ["start", "end", "isValid"],
 }
-# Extensions of n8n that exist on dates in code too.
-_DATE_EXTENSIONS = (
-    "format beginningOf endOfMonth extract isBetween isDst isInLast diffTo diffToNow toDateTime"
-).split()
+_DATE_EXTENSIONS = """
+format beginningOf endOfMonth extract isBetween isDst isInLast diffTo diffToNow toDateTime
+"""
+"""Extensions of n8n that exist on dates in code too."""
 
 
 class ValueQuestions:
@@ -49,7 +50,7 @@ class ValueQuestions:
     def time_names(self) -> dict[str, Any]:
         names: dict[str, Any] = {"formats": list(PRESETS)}
         for kind, python in _CLASSES.items():
-            extra = _DATE_EXTENSIONS if kind == "DateTime" else []
+            extra = _DATE_EXTENSIONS.split() if kind == "DateTime" else []
             names[kind] = {
                 "methods": [*METHODS[python], *extra],
                 "properties": _PROPERTIES[kind],
@@ -106,5 +107,3 @@ def thrown(error: JsThrow) -> dict[str, Any]:
     if isinstance(value, JsErrorValue):
         return {"name": value.kind, "message": value.message}
     return {"name": "Error", "message": to_string(value)}
-
-

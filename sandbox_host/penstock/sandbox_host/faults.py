@@ -13,6 +13,7 @@ import tree_sitter
 import tree_sitter_javascript
 
 _LANGUAGE = tree_sitter.Language(tree_sitter_javascript.language())
+_CALLEE = {"call_expression": "function", "new_expression": "constructor"}
 _CONTEXT = 10
 """Characters of JSON text that V8 shows before and after the fault."""
 
@@ -27,18 +28,32 @@ def words(source: str, message: str, *, line: int, column: int) -> str:
     root = _parse(source).root_node
     if message == "value is not iterable":
         return _not_iterable(root, line) or message
-    kind = "new_expression" if message == "not a constructor" else "call_expression"
-    found = _call_at(root, kind, line, column)
+    found = _call_at(root, line, column)
     if found is None:
         return message
-    field = "constructor" if kind == "new_expression" else "function"
-    callee = found.child_by_field_name(field)
+    callee = found.child_by_field_name(_CALLEE[found.type])
     if message == "not a function" and _is_iterated(found):
         message = "not a function or its return value is not iterable"
     return f"{_show(callee)} is {message}"
 
 
-def _call_at(root: Any, kind: str, line: int, column: int) -> Any:
+def call_line(source: str, called: str, *, line: int, column: int) -> int:
+    """The line of the name `called` in the innermost call of it around a place, else `line`."""
+    if not called or called == "<anonymous>":
+        return line
+    root = _parse(source).root_node
+    byte = _byte(root, line, column)
+    node = root.descendant_for_byte_range(byte, byte)
+    while node is not None:
+        callee = node.child_by_field_name(_CALLEE.get(node.type, "none"))
+        name = callee and (callee.child_by_field_name("property") or callee)
+        if name and name.text.decode() == called:
+            return int(name.start_point[0]) + 1
+        node = node.parent
+    return line
+
+
+def _call_at(root: Any, line: int, column: int) -> Any:
     """The call whose callee's last name stands at the place: the engine points there."""
     byte = _byte(root, line, column)
     candidates = []
@@ -46,11 +61,11 @@ def _call_at(root: Any, kind: str, line: int, column: int) -> Any:
     while stack:
         node = stack.pop()
         if node.start_byte <= byte <= node.end_byte:
-            if node.type in ("call_expression", "new_expression"):
+            if node.type in _CALLEE:
                 candidates.append(node)
             stack.extend(node.children)
     for node in candidates:
-        callee = node.child_by_field_name("function") or node.child_by_field_name("constructor")
+        callee = node.child_by_field_name(_CALLEE[node.type])
         last = callee and (callee.child_by_field_name("property") or callee)
         if last is not None and last.start_byte <= byte <= last.end_byte:
             return node

@@ -8,6 +8,7 @@ The engine's own time limit is not used: it can be outrun, and it excludes callb
 the host, which kills the worker from outside.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -17,6 +18,7 @@ from typing import Any
 import _quickjs
 import msgspec
 
+from penstock.sandbox_host import faults
 from penstock.sandbox_host.bridge import Bridge
 from penstock.sandbox_host.names import names_of
 from penstock.sdk.call import Call
@@ -41,6 +43,9 @@ def part_source(name: str) -> str:
     return (_PRELUDE / f"{name}.js").read_text()
 
 
+_FRAME = re.compile(r"    at (\S+) \((?:code:(\d+):(\d+)|native)\)")
+
+
 @lru_cache(maxsize=64)
 def _mentioned(source: str, mode: str) -> str:
     """The names to define for `source`, as JSON: the others would cost time and never be seen."""
@@ -56,6 +61,7 @@ class Realm:
         context.set_max_stack_size(_STACK_BYTES_MAX)
         self._context = context
         self._call = call
+        self._source = source
         bridge = Bridge(call, source=source, part=part_source)
         context.add_callable("__host", bridge.answer)
         self._enter = context.eval(part_source("core"))
@@ -98,24 +104,29 @@ class Realm:
         if "l" in result:
             self._call.logs.extend(result["l"])
         if "e" in result:
-            return _fault(result["e"])
+            return self._fault(result["e"])
         return result.get("v", UNDEFINED)
 
+    def _fault(self, error: dict[str, Any]) -> Fault:
+        stack = error.get("stack", "")
+        return Fault(
+            message=error["message"],
+            name=error["name"],
+            line=self._line(stack),
+            stack="\n".join(line for line in stack.splitlines() if "(native)" not in line),
+            description=error.get("description", ""),
+            is_ours=error.get("ours", False),
+        )
 
-def _fault(error: dict[str, Any]) -> Fault:
-    stack = error.get("stack", "")
-    return Fault(
-        message=error["message"],
-        name=error["name"],
-        line=0 if error.get("plain") else _first_line(stack),
-        stack=stack,
-        description=error.get("description", ""),
-    )
-
-
-def _first_line(stack: str) -> int:
-    place = stack.partition("(code:")[2].partition(":")[0]
-    return int(place) if place.isdigit() else 0
+    def _line(self, stack: str) -> int:
+        """The user's line in a stack. A call of a built-in counts where the call's name stands:
+        the engine gives the place of its last argument."""
+        called = ""
+        for name, line, column in _FRAME.findall(stack):
+            if line:
+                return faults.call_line(self._source, called, line=int(line), column=int(column))
+            called = name
+        return 0
 
 
 def _syntax_fault(text: str) -> Fault:

@@ -3,15 +3,14 @@
 import re
 
 _PARTS = {
-    "input": (
-        "$input $json $data $binary $itemIndex $position $thisItem $thisItemIndex items item"
-    ),
-    "node": (
-        "$ $node $items $item $execution $env $vars $secrets $jmespath $jmesPath $if $ifEmpty $min $max $average $not $fromAI $fromAi $fromai numberList zip min max average not $prevNode "
-        "$parameter $rawParameter $evaluateExpression $getPairedItem getNodeParameter helpers "
-        "require $getWorkflowStaticData getWorkflowStaticData $runIndex $thisRunIndex $mode "
-        "$nodeVersion $nodeId $webhookId $workflow $self global"
-    ),
+    "input": "$input $json $data $binary $itemIndex $position $thisItem $thisItemIndex items item",
+    "node": """
+        $ $node $items $item $execution $env $vars $secrets $prevNode $parameter $rawParameter $self
+        $evaluateExpression $getPairedItem getNodeParameter helpers require global
+        $getWorkflowStaticData getWorkflowStaticData $runIndex $thisRunIndex $mode $nodeVersion
+        $nodeId $webhookId $workflow $jmespath $jmesPath $if $ifEmpty $min $max $average $not
+        $fromAI $fromAi $fromai numberList zip min max average not
+    """,
     "time": "DateTime Duration Interval luxon $now $today",
     "bytes": "Buffer atob btoa TextEncoder TextDecoder",
     "url": "URL URLSearchParams",
@@ -21,7 +20,7 @@ _PARTS = {
         "queueMicrotask"
     ),
     "console": "console",
-    "json": "JSON",
+    "natives": "JSON BigInt",
 }
 PART_OF = {name: part for part, names in _PARTS.items() for name in names.split()}
 """Each name's prelude part."""
@@ -33,17 +32,17 @@ _WORD = re.compile(r"[$\w]+")
 _INDIRECT = frozenset({"globalThis", "global", "eval", "Function", "require", "constructor"})
 _BARE = frozenset({"numberList", "zip", "min", "max", "average", "not"})
 """Functions that only expressions know without a dollar."""
+_CODE_ONLY = """
+items item console Buffer atob btoa URL crypto structuredClone TextEncoder TextDecoder setTimeout
+setInterval setImmediate clearTimeout clearInterval clearImmediate queueMicrotask require helpers
+$getWorkflowStaticData getWorkflowStaticData getNodeParameter luxon global
+"""
 _HIDDEN = {
     "all": _BARE | {"item"},
     "each": _BARE | {"items"},
     "function": _BARE | {"item"},
     "functionItem": _BARE | {"items"},
-    "expression": frozenset(
-        "items item console Buffer atob btoa URL crypto structuredClone TextEncoder TextDecoder "
-        "setTimeout setInterval setImmediate clearTimeout clearInterval clearImmediate "
-        "queueMicrotask require helpers $getWorkflowStaticData getWorkflowStaticData "
-        "getNodeParameter luxon global".split()
-    ),
+    "expression": frozenset(_CODE_ONLY.split()),
 }
 
 

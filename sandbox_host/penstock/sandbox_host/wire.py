@@ -41,7 +41,7 @@ def encode(value: Any) -> Any:
 
 
 def _number_name(value: float) -> str:
-    if value != value:
+    if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
 

@@ -75,7 +75,11 @@ def _preload() -> None:
     for name in _PRELOAD.split():
         __import__(name)
     for type_name in REGISTRY.names():
-        REGISTRY.versions(type_name)
+        try:
+            REGISTRY.versions(type_name)
+        except ImportError as error:
+            # Its steps will say the same; the others go on.
+            sys.stderr.write(f"sandbox: {type_name} cannot be loaded: {error}\n")
 
 
 def _isolate(config: ZygoteSettings) -> None:

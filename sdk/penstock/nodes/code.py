@@ -15,6 +15,18 @@ from penstock.subjects.messages import Item, Outcome
 
 _ITEM_KEYS = frozenset({"json", "binary", "pairedItem", "error", "index"})
 
+_DEFAULTS = {
+    "all": (
+        "for (const item of $input.all()) item.json.myNewField = 1;\nreturn $input.all();",
+        'for item in _items:\n  item["json"]["my_new_field"] = 1\nreturn _items',
+    ),
+    "each": (
+        "$input.item.json.myNewField = 1;\nreturn $input.item;",
+        '_item["json"]["my_new_field"] = 1\nreturn _item',
+    ),
+}
+"""What a new node's code does, which exports leave out."""
+
 
 class Code(Node):
     """See the module's text."""
@@ -41,9 +53,9 @@ def _program(call: Call, *, each: bool) -> Program:
     mode: user_code.Mode = "each" if each else "all"
     language = call.param("language", 0, "javaScript")
     if language == "javaScript":
-        return Program(str(call.param("jsCode", 0, "")), mode=mode)
+        return Program(str(call.param("jsCode", 0, _DEFAULTS[mode][0])), mode=mode)
     return Program(
-        str(call.param("pythonCode", 0, "")),
+        str(call.param("pythonCode", 0, _DEFAULTS[mode][1])),
         language="python",
         mode=mode,
         dot_access=language == "python",
@@ -70,7 +82,8 @@ def fault_error(fault: Fault, *, item: int | None = None, word: str = "line") ->
     where = [f"{word} {fault.line}"] if fault.line else []
     if where and item is not None:
         where.append(f"for item {item}")
-    message = _last_words(fault.message) if where and word == "line" else fault.message
+    has_place = bool(where) and word == "line" and not fault.is_ours
+    message = _last_words(fault.message) if has_place else fault.message
     return NodeError(
         f"{message} [{', '.join(where)}]" if where else message,
         description=fault.description,
@@ -100,7 +113,7 @@ def all_items(value: Any) -> list[Item]:
     if isinstance(value, list) and any(_ITEM_KEYS & item.keys() for item in items):
         for index, item in enumerate(items):
             _check_keys(item, index)
-    out = _wrap(items)
+    out = wrapped(value)
     for index, item in enumerate(out):
         _check_item(item, index)
     return out
@@ -123,14 +136,18 @@ def single_item(value: Any, index: int) -> Item:
             f"('{shown}' was returned instead.)",
             item=index,
         )
-    item = _wrap([value])[0]
+    item = wrapped([value])[0]
     _check_item(item, index)
     _check_keys(item, index)
     return item
 
 
-def _wrap(items: list[Item]) -> list[Item]:
-    having = sum("json" in item for item in items)
+def wrapped(value: Any) -> list[Item]:
+    """A list of items out of what code returned: what has no `json` is taken for the json."""
+    if isinstance(value, dict):
+        return [value] if value.get("json") else [{"json": value}]
+    items = value if isinstance(value, list) else [value]
+    having = sum(isinstance(item, dict) and "json" in item for item in items)
     if having == len(items):
         return items
     if having:

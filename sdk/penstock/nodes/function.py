@@ -2,12 +2,14 @@
 
 from typing import Any, ClassVar
 
-from penstock.nodes.code import fault_error
+from penstock.nodes.code import fault_error, wrapped
 from penstock.sdk import user_code
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
 from penstock.sdk.user_code import UNDEFINED, Fault, Program
 from penstock.subjects.messages import Item, Outcome
+
+_DEFAULT = "for (item of items) item.json.myNewField = 1;\nreturn items;"
 
 
 class Function(Node):
@@ -21,7 +23,7 @@ class Function(Node):
         return frozenset({"functionCode"})
 
     def run(self, call: Call) -> Outcome:
-        source = str(call.param("functionCode", 0, "return items;"))
+        source = str(call.param("functionCode", 0, _DEFAULT))
         value = next(user_code.run(call, Program(source, mode="function")))
         try:
             if isinstance(value, Fault):
@@ -34,21 +36,21 @@ class Function(Node):
 
 
 def _items(value: Any) -> list[Item]:
+    """The items that the code returned; objects without `json` are taken for the json."""
     if value is UNDEFINED:
-        raise NodeError(
-            "No data got returned. Always return an Array of items!", name="NodeOperationError"
-        )
-    if not isinstance(value, list):
-        raise NodeError("Always an Array of items has to be returned!")
-    for item in value:
-        if not isinstance(item, dict) or "json" not in item:
-            raise NodeError(
-                'All returned items have to contain a property named "json"!'
-                if isinstance(item, dict)
-                else "All returned items have to be an object!"
-            )
-        if not isinstance(item["json"], dict):
-            raise NodeError("The json-property has to be an object!")
+        raise NodeError("No data got returned. Always return an Array of items!")
+    if value is None:
+        raise NodeError(f"Cannot read properties of null (reading 'json') [Line {_READS_JSON}]")
+    items = wrapped(value)
+    for item in items:
+        if not isinstance(item.get("json"), (dict, list)):
+            raise NodeError(f"The json-property has to be an object! [Line {_CHECKS_JSON}]")
         if item.get("binary") is not None and not isinstance(item["binary"], dict):
             raise NodeError("The binary-property has to be an object!")
-    return value
+    return items
+
+
+# n8n adds the line at which an error was raised even when that is in its own source; people who
+# look for these messages find them with the numbers.
+_READS_JSON = 135
+_CHECKS_JSON = 148

@@ -21,7 +21,7 @@ class FunctionItem(Node):
         return frozenset({"functionCode"})
 
     def run(self, call: Call) -> Outcome:
-        source = str(call.param("functionCode", 0, "return item;"))
+        source = str(call.param("functionCode", 0, "item.myNewField = 1;\nreturn item;"))
         out: list[Item] = []
         for index, value in enumerate(user_code.run(call, Program(source, mode="functionItem"))):
             try:

@@ -34,6 +34,8 @@ class Fault:
     line: int = 0
     stack: str = ""
     description: str = ""
+    is_ours: bool = False
+    """An answer of the engine's names (`$('X')`, …), not an error that the code made."""
 
 
 UNDEFINED = object()

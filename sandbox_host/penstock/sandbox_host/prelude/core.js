@@ -34,10 +34,9 @@
   const failed = (error) => part("errors").failed(error);
   // `json: undefined` would vanish in the text: null says the same (it is there, and no object).
   function settle(value) {
-    for (const item of Array.isArray(value) ? value : [value]) {
-      if (item && typeof item === "object" && "json" in item && item.json === undefined) {
-        item.json = null;
-      }
+    const items = Array.isArray(value) ? value : realm.mode === "each" ? [value] : [];
+    for (const item of items) {
+      if (item && typeof item === "object" && "json" in item) item.json ??= null;
     }
     return value;
   }

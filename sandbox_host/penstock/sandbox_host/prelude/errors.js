@@ -3,6 +3,7 @@
   const MARGIN = 1000; // lines before the user's text, see javascript.py
   const isUser = (site) => site.getLineNumber() > MARGIN;
   const line = (site) => site.getLineNumber() - MARGIN;
+  const ENTRY = 1; // the prelude's own frame at the bottom
   const rules = [
     [/^cannot read property 'Symbol\.iterator' of (undefined|null)$/, () => "value is not iterable"],
     [/^cannot read property '(.*)' of (undefined|null)$/s, (m) => `Cannot read properties of ${m[2]} (reading '${m[1]}')`],
@@ -44,10 +45,11 @@
     }
     const lines = [];
     for (const site of sites) {
-      if (!isUser(site)) continue;
-      lines.push(`    at ${site.getFunctionName() || "<anonymous>"} (code:${line(site)}:${site.getColumnNumber()})`);
+      const name = site.getFunctionName() || "<anonymous>";
+      if (isUser(site)) lines.push(`    at ${name} (code:${line(site)}:${site.getColumnNumber()})`);
+      else lines.push(`    at ${name} (native)`);
     }
-    return lines.join("\n");
+    return lines.slice(0, lines.length - ENTRY).join("\n");
   }
   function describe(error) {
     if (!(error instanceof Error)) {
@@ -61,7 +63,7 @@
       message: String(error.message),
       description: typeof error.description === "string" ? error.description : "",
       stack: String(error.stack ?? ""),
-      plain: error.plain === true,
+      ours: ours.has(error),
     };
   }
   function failed(error) {
@@ -71,6 +73,11 @@
       return '{"e":{"name":"Error","message":"an error that cannot be shown"}}';
     }
   }
-  const raised = (answer) => Object.assign(new Error(answer.message), answer);
+  const ours = new WeakSet();
+  function raised(answer) {
+    const error = Object.assign(new Error(answer.message), answer);
+    ours.add(error);
+    return error;
+  }
   return { stack: (error, sites) => stack(error, sites), failed, raised };
 });

@@ -8,14 +8,10 @@
     if (item === undefined && !items.length) ask("noInput");
     return item;
   }
-  function plain(given, name) {
-    if (given.length) throw new Error(`$input.${name}() should have no arguments`);
-    return all();
-  }
   const $input = {
-    all: (...given) => plain(given, "all"),
-    first: (...given) => plain(given, "first")[0],
-    last: (...given) => plain(given, "last").at(-1),
+    all,
+    first: () => all()[0],
+    last: () => all().at(-1),
     get item() { return all()[realm.index]; },
     get params() { return ask("inputParams"); },
     get context() { return ask("inputContext"); },
