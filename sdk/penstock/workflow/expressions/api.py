@@ -11,6 +11,7 @@ from penstock.workflow.expressions.analysis import analyse
 from penstock.workflow.expressions.compiler import Compiler, Op
 from penstock.workflow.expressions.context import Context
 from penstock.workflow.expressions.convert import is_missing, to_string
+from penstock.workflow.expressions.engine import evaluate_with_engine
 from penstock.workflow.expressions.errors import (
     ExpressionError,
     InvalidSyntaxError,
@@ -142,7 +143,7 @@ def compile_template(template: str) -> Compiled:
     except (NeedsEngineError, RecursionError, JsThrow):
         needs_engine = True
     if needs_engine:
-        return _for_engine()
+        return _for_engine(template)
     return _compiled(codes)
 
 
@@ -171,11 +172,11 @@ def _failing(error: ExpressionError) -> Compiled:
     return Compiled(resolver=fail, problems=[message])
 
 
-def _for_engine() -> Compiled:
-    def refuse(scope: Scope, index: int) -> Any:
-        raise ExpressionError("This expression needs the JavaScript engine of a sandbox")
+def _for_engine(template: str) -> Compiled:
+    def resolve(scope: Scope, index: int) -> Any:
+        return evaluate_with_engine(template, scope, index)
 
-    return Compiled(resolver=refuse, needs_engine=True, reads=None, reads_lineage=True)
+    return Compiled(resolver=resolve, needs_engine=True, reads=None, reads_lineage=True)
 
 
 def _evaluate(code: _Code, context: Context) -> Any:
