@@ -37,14 +37,13 @@ class Dispatcher:
         region: str,
         partition: int,
         *,
-        name: str,
         on_refused: Callable[[Step, PenstockError], None],
     ) -> None:
         self.resent = 0
         self._bus = bus
         self._region = region
         self._partition = partition
-        self._name = name
+        self._name = ""
         self._on_refused = on_refused
         self._outstanding: dict[str, tuple[Dispatch, float]] = {}
         self._batches: dict[str, list[Step]] = {}
@@ -54,6 +53,11 @@ class Dispatcher:
 
     def __len__(self) -> int:
         return len(self._outstanding)
+
+    def begin(self, name: str) -> None:
+        """Start an epoch. `name` begins the message ids, so it must never have been used: the
+        broker would take a new batch for an old one and drop it."""
+        self._name = name
 
     def add(self, dispatch: Dispatch) -> None:
         """Send with the next `flush`. An execution has one step outstanding at a time."""

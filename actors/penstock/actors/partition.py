@@ -85,8 +85,7 @@ class Partition:
         self.results = Results(self.table, self.mailbox, quarantine)
         self.replies = Replies(bus)
         self.committer = Committer(bus, names.journal(region, number), shared.owner, self._fenced)
-        name = f"{shared.owner}-{number}"
-        self.dispatcher = Dispatcher(bus, region, number, name=name, on_refused=self._step_refused)
+        self.dispatcher = Dispatcher(bus, region, number, on_refused=self._step_refused)
         self.snapshotting = Snapshotting(
             shared, number, table=self.table, inbox=self.inbox, replies=self.replies
         )
@@ -121,6 +120,7 @@ class Partition:
         opened = await takeover.open_epoch(shared.owner, shared.clock.now_ms())
         self.epoch = opened.record.epoch
         self.committer.begin(opened.sequence)
+        self.dispatcher.begin(f"{self.number}-{shared.owner}-{self.epoch}")
         replayed = await takeover.replay(self.snapshotting.store, opened.sequence)
         states, lost = await rebuild(replayed, shared.plans, shared.resume_base)
         self._restore(replayed)

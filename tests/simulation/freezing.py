@@ -1,0 +1,117 @@
+"""A bus of a process that can be frozen, as by SIGSTOP, and that can die.
+
+Frozen: nothing comes in and nothing goes out; when it thaws, all of it happens at once and late,
+which is how a former owner meets the world again. Dead: nothing ever happens again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from penstock.subjects.bus import Message, OnAck
+from penstock.subjects.bus_memory import MemoryBus
+from penstock.subjects.errors import BusError
+from penstock.subjects.memory_broker import MemoryBroker
+
+
+class FreezingBus(MemoryBus):
+    """See the module's text."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        super().__init__(broker)
+        self.is_frozen = False
+        self.is_dead = False
+        self.appends = 0
+        self.on_append: Callable[[str], None] = lambda subject: None
+        """Called after each append was stored or refused, before anybody hears of it."""
+        self._outgoing: list[Callable[[], None]] = []
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+
+    def freeze(self) -> None:
+        """Stop the process."""
+        self.is_frozen = True
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        """Let it run again: first what it had meant to send, then what came in."""
+        self.is_frozen = False
+        outgoing, self._outgoing = self._outgoing, []
+        for action in outgoing:
+            action()
+        self._thawed.set()
+        self._deliver()
+
+    def die(self) -> None:
+        """kill -9."""
+        self.is_dead = True
+        self._waiting.clear()
+        self._connection_hooks.clear()
+        self.disconnect()
+
+    def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
+        if self.is_dead:
+            return
+        if self.is_frozen:
+            self._outgoing.append(partial(self.publish, subject, payload, reply))
+        else:
+            super().publish(subject, payload, reply)
+
+    def append(
+        self,
+        subject: str,
+        payload: bytes,
+        on_ack: OnAck,
+        *,
+        message_id: str = "",
+        expected_last: int | None = None,
+    ) -> None:
+        if self.is_dead:
+            return
+        send = partial(
+            super().append,
+            subject,
+            payload,
+            on_ack,
+            message_id=message_id,
+            expected_last=expected_last,
+        )
+        if self.is_frozen:
+            self._outgoing.append(send)
+            return
+        send()
+        self.appends += 1
+        self.on_append(subject)
+
+    async def last(self, stream: str, subject: str) -> Message | None:
+        await self._answers()
+        return await super().last(stream, subject)
+
+    async def purge(self, stream: str, subject: str, before: int = 0) -> None:
+        await self._answers()
+        await super().purge(stream, subject, before)
+
+    async def info(self, stream: str) -> dict[str, int]:
+        await self._answers()
+        return await super().info(stream)
+
+    async def request(self, subject: str, payload: bytes, timeout_s: float = 2.0) -> bytes:
+        await self._answers()
+        return await super().request(subject, payload, timeout_s)
+
+    def _deliver(self) -> None:
+        if self.is_frozen:
+            self._is_scheduled = False
+            return
+        super()._deliver()
+
+    async def _answers(self) -> None:
+        if self.is_dead:
+            await asyncio.get_running_loop().create_future()
+        await self._thawed.wait()
+        # A round trip: others may act between the question and its answer.
+        await asyncio.sleep(self.broker.faults.delay_s(self.broker.faults.late_ack))
+        if self.is_dead:
+            await asyncio.get_running_loop().create_future()
+        if not self.is_connected:
+            raise BusError("the connection was lost")
