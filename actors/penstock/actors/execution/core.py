@@ -151,7 +151,7 @@ def outstanding(state: State, now_ms: int) -> list[CoreEffect]:
             effects.append(SetTimer(state.sleep.until_ms, "wait", timer_token(state)))
     elif state.calls is not None:
         effects.append(calls.start_child(state))
-    elif state.retry_ms:
+    elif state.retry_ms > now_ms or (state.retry_ms and running.runs_here(state)):
         effects.append(SetTimer(max(state.retry_ms, now_ms), "retry", timer_token(state)))
     elif state.stack and not running.runs_here(state):
         effects.append(steps.dispatch(state, now_ms))
