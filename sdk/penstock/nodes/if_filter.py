@@ -46,10 +46,10 @@ class If(Node):
 
 
 class Filter(Node):
-    """Items that pass go on, others are dropped."""
+    """Items that pass go on. The others stand in a second output that nothing can be wired to."""
 
     type = "n8n-nodes-base.filter"
     versions = (2, 2.1, 2.2, 2.3)
 
     def run(self, call: Call) -> Outcome:
-        return call.items_out(divide(call)[0])
+        return call.items_out(*divide(call))

@@ -43,10 +43,10 @@ class IfV1(Node):
 
 
 class FilterV1(Node):
-    """Items that pass go on, others are dropped."""
+    """Items that pass go on. The others stand in a second output that nothing can be wired to."""
 
     type = "n8n-nodes-base.filter"
     versions = (1,)
 
     def run(self, call: Call) -> Outcome:
-        return call.items_out(_divide(call, combine="combineConditions", any_word="OR")[0])
+        return call.items_out(*_divide(call, combine="combineConditions", any_word="OR"))

@@ -11,6 +11,7 @@ from penstock.sdk.call import NodeError
 from penstock.sdk.parameters import leaf, settle
 from penstock.sdk.plain import plain, stringify
 from penstock.workflow.expressions.convert import to_string, typeof
+from penstock.workflow.expressions.values import UNDEFINED
 from penstock.workflow.plan import Resolver
 from penstock.workflow.scope import Scope
 
@@ -56,7 +57,7 @@ def parse_object(text: Any, place: str, index: int) -> dict[str, Any]:
             raise NodeError(message, item=index, description=repair(text)) from error
     value = plain(value)
     if value is None:
-        return {}
+        raise NodeError("Cannot convert undefined or null to object", item=index)
     if not isinstance(value, dict):
         message = f"The {place} in item {index} does not contain a valid JSON object"
         raise NodeError(message, item=index)
@@ -66,7 +67,12 @@ def parse_object(text: Any, place: str, index: int) -> dict[str, Any]:
 def entry(raw: Any, name: str, side: Any) -> Resolver:
     """The resolver of an object-valued field of the older Edit Fields."""
     place = f"entry \"{name}\" inside 'Fields to Set'"
-    if not isinstance(raw, str):
-        resolve = side(raw)
-        return lambda scope, index: parse_object(resolve(scope, index), place, index)
-    return lambda scope, index: parse_object(resolve_text(raw, scope, index), place, index)
+    resolve: Resolver = side(raw)
+
+    def resolve_object(scope: Scope, index: int) -> Any:
+        value = resolve(scope, index)
+        if value is None or value is UNDEFINED:
+            return value
+        return parse_object(resolve_text(raw, scope, index), place, index)
+
+    return resolve_object

@@ -18,6 +18,8 @@ from penstock.subjects.messages import Item, Outcome
 
 _ENRICHED = ("enrichInput1", "enrichInput2")
 _INPUTS_MAX = 10
+_NOTHING: list[Item] = []
+"""Stands for no output at all, which is recorded otherwise than an empty one."""
 
 
 class Merge(Node):
@@ -38,7 +40,7 @@ class Merge(Node):
             items = _combine(call)
         else:
             raise NodeError(f"The mode '{mode}' is not known")
-        return call.items_out(items)
+        return call.items_out() if items is _NOTHING else call.items_out(items)
 
     def required(self, parameters: dict[str, Any], version: float) -> int | list[int]:
         return [0, 1] if parameters.get("mode") == "chooseBranch" else 1
@@ -146,6 +148,8 @@ def _matched(call: Call, clash: dict[str, Any]) -> list[Item]:
         only_first=call.option("options.multipleMatches", 0, "all") == "first",
         dots=call.option("options.disableDotNotation", 0, False) is not True,
     )
+    if not call.input(0) or not call.input(1):
+        return _without_partner(call, join, data_from)
     matches = matcher.match(call.input(0), call.input(1))
     if join == "keepNonMatches":
         return _unmatched(matches, data_from)
@@ -156,6 +160,19 @@ def _matched(call: Call, clash: dict[str, Any]) -> list[Item]:
     if data_from == "input2":
         return matches.matched_2
     return _merged(matches, clash, prefers_first=False)
+
+
+def _without_partner(call: Call, join: str, data_from: str) -> list[Item]:
+    """What comes out when one input is empty, so that nothing can match."""
+    first, second = call.input(0), call.input(1)
+    if call.version < 2.1:
+        return first
+    if join == "keepEverything" or (join == "keepNonMatches" and data_from == "both"):
+        return first + second
+    if join == "keepNonMatches":
+        return first if data_from == "input1" else second
+    items = {"enrichInput1": first, "enrichInput2": second}.get(join, [])
+    return items or (_NOTHING if call.version >= 3 else [])
 
 
 def _field_pairs(call: Call) -> list[dict[str, Any]]:

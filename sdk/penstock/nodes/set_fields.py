@@ -119,9 +119,10 @@ def _manual(call: Call, prepared: _Prepared, index: int) -> dict[str, Any]:
     if fields is None:
         fields = _resolved_fields(call, index)
     scope, version = call.scope, call.version
+    # All are resolved before the first is checked: a failing expression goes before a wrong type.
+    values = [resolve(scope, index) for _, _, resolve in fields]
     made = {}
-    for name, kind, resolve in fields:
-        value = resolve(scope, index)
+    for (name, kind, _), value in zip(fields, values, strict=True):
         if kind == "string" and type(value) is str:
             made[name] = value  # nearly always
             continue
