@@ -79,6 +79,9 @@ def connected_output(scope: Scope, ancestor: int) -> int:
 def paired_item(scope: Scope, name: str, item_index: int) -> Item:
     """`$('name').item`: the one item of that node from which the current item descends."""
     target = node_index(scope, name)
+    straight = _straight(scope, target, item_index)
+    if straight is not None:
+        return straight
     runs = executed_runs(scope, name)
     items = scope.items
     if item_index >= len(items):
@@ -98,6 +101,28 @@ def paired_item(scope: Scope, name: str, item_index: int) -> Item:
         raise ExpressionError("Multiple matches found", context={"nodeCause": name})
     assert runs
     return first
+
+
+def _straight(scope: Scope, target: int, item_index: int) -> Item | None:
+    """The ancestor on a line without forks, loops or gaps; `None` leaves it to the full search."""
+    try:
+        paired: Any = scope.inputs[0][item_index].get("pairedItem")  # type: ignore[index]
+        sources = scope.sources
+        for _ in range(_LINE_MAX):
+            if len(paired) > 1 and ("sourceOverwrite" in paired or paired.get("input")):
+                return None
+            source = sources[0]
+            run = scope.runs[source.node][source.run]  # type: ignore[union-attr]
+            item = run.outputs[source.output][paired["item"]]  # type: ignore[index, union-attr]
+            if source.node == target:  # type: ignore[union-attr]
+                return item
+            paired, sources = item.get("pairedItem"), run.sources
+    except (TypeError, AttributeError, LookupError):
+        return None
+    return None
+
+
+_LINE_MAX = 1000
 
 
 def unavailable(name: str) -> ExpressionError:
@@ -134,7 +159,7 @@ def _follow(search: _Search, paired: Any, sources: list[Source | None]) -> None:
     pending: list[tuple[Any, list[Source | None]]] = [(paired, sources)]
     while pending and len(search.seen) < _PATHS_MAX:
         paired, sources = pending.pop()
-        for index, source in origins(paired, sources):
+        for index, source in origins(paired, sources, search.scope.plan.by_name):
             place = (source.node, source.run, source.output, index)
             if place in search.seen:
                 continue
@@ -159,17 +184,19 @@ def _run_at(scope: Scope, source: Source) -> Run | None:
     return runs[source.run] if runs and source.run < len(runs) else None
 
 
-def origins(paired: Any, sources: list[Source | None]) -> Iterator[tuple[int, Source]]:
-    """The (item index, source) pairs that a `pairedItem` names."""
+def origins(
+    paired: Any, sources: list[Source | None], names: dict[str, int]
+) -> Iterator[tuple[int, Source]]:
+    """The (item index, source) pairs that a `pairedItem` tells; `names` are the plan's nodes."""
     if paired is None:
         return
     if isinstance(paired, list):
         for one in paired:
-            yield from origins(one, sources)
+            yield from origins(one, sources, names)
         return
     if isinstance(paired, int):
         paired = {"item": paired}
-    source = _overwritten(paired.get("sourceOverwrite"))
+    source = _overwritten(paired.get("sourceOverwrite"), names)
     if source is None:
         position = paired.get("input") or 0
         source = sources[position] if position < len(sources) else None
@@ -177,15 +204,12 @@ def origins(paired: Any, sources: list[Source | None]) -> Iterator[tuple[int, So
         yield paired["item"], source
 
 
-def _overwritten(value: Any) -> Source | None:
+def _overwritten(value: Any, names: dict[str, int]) -> Source | None:
     """A loop's `sourceOverwrite`: items that went round keep the source they came in with."""
-    if isinstance(value, Source):
-        return value
-    if isinstance(value, (list, tuple)) and len(value) == 3:
-        return Source(*value)
-    if isinstance(value, dict) and isinstance(value.get("node"), int):
-        return Source(value["node"], value.get("output", 0), value.get("run", 0))
-    return None
+    node = names.get(value.get("previousNode", "")) if isinstance(value, dict) else None
+    if node is None:
+        return None
+    return Source(node, value.get("previousNodeOutput", 0), value.get("previousNodeRun", 0))
 
 
 def _is_ancestor(scope: Scope, target: int) -> bool:
