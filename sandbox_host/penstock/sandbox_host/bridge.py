@@ -223,6 +223,7 @@ def _error(error: PenstockError) -> dict[str, Any]:
         "name": getattr(error, "name", type(error).__name__),
         "message": error.message,
         "description": getattr(error, "description", ""),
+        "ours": True,
     }
 
 

@@ -4,6 +4,7 @@ Python's runtime of the expression language answers them, so that code, expressi
 and expressions that compiled agree by construction.
 """
 
+import time
 from typing import Any
 
 from penstock.sandbox_host import wire
@@ -14,13 +15,14 @@ from penstock.workflow.expressions.convert import to_string
 from penstock.workflow.expressions.date_methods import PRESETS
 from penstock.workflow.expressions.dates import DateTime, Interval
 from penstock.workflow.expressions.durations import UNITS, Duration
-from penstock.workflow.expressions.errors import JsErrorValue, JsThrow
+from penstock.workflow.expressions.errors import ExpressionError, JsErrorValue, JsThrow
 from penstock.workflow.expressions.extensions import extend
 from penstock.workflow.expressions.globals import CLASSES
-from penstock.workflow.expressions.members import METHODS, get_named
+from penstock.workflow.expressions.members import METHODS, call_method, get_named
 from penstock.workflow.expressions.shortcuts import SHORTCUTS
 from penstock.workflow.expressions.values import UNDEFINED, JsFunction
 
+_SAME_CLOCK_MS = 60_000
 _CLASSES = {"DateTime": DateTime, "Duration": Duration, "Interval": Interval}
 _DATE_TIME_PROPERTIES = """
 year month day hour minute second millisecond quarter weekday weekNumber weekYear ordinal offset
@@ -86,6 +88,18 @@ class ValueQuestions:
     def extend(self, item: int, value: Any, name: str, given: list[Any]) -> Any:
         arguments = [wire.decode(each) for each in given]
         return _told(extend(self._context(item), wire.decode(value), name, arguments))
+
+    def clock_offset(self) -> int:
+        """How far the step's clock is from the machine's; small differences count as none."""
+        offset = self._call.now_ms - time.time_ns() // 1_000_000
+        return offset if abs(offset) > _SAME_CLOCK_MS else 0
+
+    def native(self, value: Any, name: str, given: list[Any]) -> Any:
+        arguments = [wire.decode(each) for each in given]
+        return _told(call_method(self._context(), wire.decode(value), name, arguments))
+
+    def is_function(self) -> None:
+        raise ExpressionError("this is a function, please add ()", name="UserError")
 
     def shortcut(self, item: int, name: str, given: list[Any]) -> Any:
         function = SHORTCUTS[name](self._context(item))

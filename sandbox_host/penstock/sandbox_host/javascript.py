@@ -67,10 +67,11 @@ class Realm:
         self._enter = context.eval(part_source("core"))
         self._enter("boot", mode, _mentioned(source, mode))
 
-    def define(self, source: str) -> Fault | None:
+    def define(self, source: str, *, is_async: bool = True) -> Fault | None:
         """Make `source` the body of the function that `evaluate` calls."""
+        kind = "async function" if is_async else "function"
         try:
-            user = self._context.eval(f"{_MARGIN}(async function(){{{source}\n}})")
+            user = self._context.eval(f"{_MARGIN}({kind}(){{{source}\n}})")
             self._enter("user", user)
         except (_quickjs.JSException, _quickjs.StackOverflow) as error:
             return _syntax_fault(str(error))

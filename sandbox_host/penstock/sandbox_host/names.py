@@ -20,7 +20,9 @@ _PARTS = {
         "queueMicrotask"
     ),
     "console": "console",
+    "extensions": "__extend",
     "natives": "JSON BigInt",
+    "clock": "Date",
 }
 PART_OF = {name: part for part, names in _PARTS.items() for name in names.split()}
 """Each name's prelude part."""
@@ -30,7 +32,7 @@ MODULES = {"crypto": "web", "buffer": "bytes", "url": "url", "luxon": "time"}
 
 _WORD = re.compile(r"[$\w]+")
 _INDIRECT = frozenset({"globalThis", "global", "eval", "Function", "require", "constructor"})
-_BARE = frozenset({"numberList", "zip", "min", "max", "average", "not"})
+_BARE = frozenset({"__extend", "numberList", "zip", "min", "max", "average", "not"})
 """Functions that only expressions know without a dollar."""
 _CODE_ONLY = """
 items item console Buffer atob btoa URL crypto structuredClone TextEncoder TextDecoder setTimeout
@@ -50,5 +52,11 @@ def names_of(source: str, mode: str) -> list[tuple[str, str]]:
     """The names that `source` mentions, each with its part; all when it could compute a name."""
     words = set(_WORD.findall(source))
     hidden = _HIDDEN.get(mode, frozenset())
+    if any(word.startswith("toLocale") for word in words):
+        words.add("Date")
     wanted = PART_OF.keys() if words & _INDIRECT else PART_OF.keys() & words
     return [(name, PART_OF[name]) for name in sorted(wanted) if name not in hidden]
+
+
+VISIBLE = frozenset(PART_OF) - _HIDDEN["expression"]
+"""What an expression finds beside JavaScript's own."""

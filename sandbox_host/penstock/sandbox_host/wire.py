@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.workflow.expressions.dates import DateTime, Interval
 from penstock.workflow.expressions.durations import Duration
+from penstock.workflow.expressions.errors import JsErrorValue
 from penstock.workflow.expressions.values import (
     UNDEFINED,
     BigInt,
@@ -18,6 +19,7 @@ from penstock.workflow.expressions.values import (
     JsFunction,
     JsMap,
     JsSet,
+    same_value_key,
 )
 from penstock.workflow.expressions.zones import UTC_ZONE, find_zone
 
@@ -125,6 +127,20 @@ def _decode_date(value: dict[str, Any]) -> JsDate:
     return JsDate(math.nan if ms is None else ms)
 
 
+def _decode_map(value: dict[str, Any]) -> JsMap:
+    made = JsMap()
+    for key, each in value.get("v") or ():
+        made.entries[same_value_key(decode(key))] = (decode(key), decode(each))
+    return made
+
+
+def _decode_set(value: dict[str, Any]) -> JsSet:
+    made = JsSet()
+    for each in value.get("v") or ():
+        made.entries[same_value_key(decode(each))] = decode(each)
+    return made
+
+
 _DECODERS: dict[str, Any] = {
     "undefined": lambda value: UNDEFINED,
     "number": lambda value: float(str(value.get("v", "nan")).replace("Infinity", "inf")),
@@ -133,5 +149,8 @@ _DECODERS: dict[str, Any] = {
     "Duration": _decode_duration,
     "Interval": _decode_interval,
     "Date": _decode_date,
+    "Map": _decode_map,
+    "Set": _decode_set,
+    "error": lambda value: JsErrorValue(str(value.get("name")), str(value.get("message"))),
     "bigint": lambda value: BigInt(int(value.get("v", 0))),
 }

@@ -19,7 +19,7 @@ from typing import NoReturn
 import msgspec
 
 from penstock.nodes.registry import REGISTRY
-from penstock.sandbox_host import kernel
+from penstock.sandbox_host import expression_engine, kernel
 from penstock.sandbox_host.engines import Engines
 from penstock.sandbox_host.frames import (
     RESULT_BYTES_MAX,
@@ -38,6 +38,7 @@ from penstock.sdk.runner import run_node
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Outcome, Step
 from penstock.workflow.compile import compile_document
+from penstock.workflow.expressions import engine
 from penstock.workflow.plan import Plan
 
 SCRATCH = "/scratch"
@@ -153,6 +154,7 @@ def run(channel: int, isolation: Isolation) -> NoReturn:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=_CHANNEL)
         random.seed()
         user_code.install(Engines())
+        engine.install(expression_engine.evaluate)
         sock.sendall(pack(_encode(Ready(layers))))
         _Session(sock).serve()
     except MemoryError:

@@ -8,7 +8,7 @@
   delete globalThis.__host;
   const { parse, stringify } = JSON;
   const parts = {};
-  const realm = { ask, part, parse, stringify, json: JSON, index: 0, mode: "", logs: [] };
+  const realm = { ask, part, parse, stringify, natives: { JSON, Date, Number, BigInt }, index: 0, mode: "", logs: [] };
   let user, settled;
 
   // Python answers {v} or {e: {name, message, …}}; a value with typed parts comes as {t}.
@@ -42,7 +42,7 @@
   }
   function finished(value) {
     try {
-      const v = realm.mode === "expression" ? part("values").encode(value) : settle(value);
+      const v = realm.mode === "expression" ? part("extensions").told(value) : settle(value);
       // One text made at once: text put together of pieces is a rope, which Python cannot take.
       return stringify({ v, l: realm.logs.length ? realm.logs.splice(0) : undefined });
     } catch (error) {

@@ -76,7 +76,7 @@
   const ours = new WeakSet();
   function raised(answer) {
     const error = Object.assign(new Error(answer.message), answer);
-    ours.add(error);
+    if (answer.ours) ours.add(error);
     return error;
   }
   return { stack: (error, sites) => stack(error, sites), failed, raised };

@@ -1,6 +1,6 @@
 // Built-ins whose errors read as V8's do. Loaded when user code mentions one of them.
-(function ({ ask, parse, json }) {
-  json.parse = function (source, reviver) {
+(function ({ ask, parse, natives }) {
+  natives.JSON.parse = function (source, reviver) {
     try {
       return parse(source, reviver);
     } catch (error) {
@@ -8,12 +8,12 @@
       throw new SyntaxError(ask("jsonError", String(source)));
     }
   };
-  Object.defineProperty(json.parse, "name", { value: "parse" });
-  const BigInt = new Proxy((0n).constructor, {
+  Object.defineProperty(natives.JSON.parse, "name", { value: "parse" });
+  const BigInt = new Proxy(natives.BigInt, {
     apply(target, self, [value]) {
       if (value == null) throw new TypeError(`Cannot convert ${value} to a BigInt`);
       return target(value);
     },
   });
-  return { JSON: json, BigInt };
+  return { JSON: natives.JSON, BigInt };
 });

@@ -46,7 +46,7 @@
     if (value instanceof Map) return { $: "Map", v: [...value].map((one) => encode(one, depth)) };
     if (value instanceof Set) return { $: "Set", v: [...value].map((one) => encode(one, depth)) };
     if (value instanceof RegExp) return { $: "RegExp", v: String(value) };
-    if (value instanceof Error) return { name: value.name, message: value.message };
+    if (value instanceof Error) return { $: "error", name: String(value.name), message: String(value.message) };
     if (typeof value.toJSON === "function") return encode(value.toJSON(), depth);
     const out = {};
     for (const key of Object.keys(value)) {
