@@ -27,9 +27,7 @@ def show(url: str, token: str) -> None:
     workflow = _imported(api, document)
     api.post(f"/workflows/{segment(workflow)}/activate")
     body = {"name": "Ada Lovelace"}
-    started_s = time.monotonic()
-    execution, answer = _call(api, body)
-    took_ms = (time.monotonic() - started_s) * 1000
+    execution, answer, took_ms = _call(api, body)
     console.print(f"\n{document['name']} is active at {url}{_PATH}")
     console.print(f"  sent     {json.dumps(body)}")
     console.print(f"  answered {answer.decode('utf-8', 'replace')} in {took_ms:.0f} ms")
@@ -47,12 +45,15 @@ def _imported(api: Api, document: dict[str, Any]) -> str:
     return str(api.post("/workflows", document)["id"])
 
 
-def _call(api: Api, body: dict[str, str]) -> tuple[str, bytes]:
+def _call(api: Api, body: dict[str, str]) -> tuple[str, bytes, float]:
+    """The execution's id, the webhook's answer, and how long that took in ms."""
     deadline_s = time.monotonic() + _PATIENCE_S
     while True:
+        started_s = time.monotonic()
         status, headers, answer = api.call("POST", _PATH, body, has_token=False)
         if status == 200:
-            return headers.get("x-penstock-execution", ""), answer
+            took_ms = (time.monotonic() - started_s) * 1000
+            return headers.get("x-penstock-execution", ""), answer, took_ms
         # A gateway learns of an activation by watching; until then it may not know the path.
         if time.monotonic() > deadline_s or status not in (404, 503):
             raise PenstockError(

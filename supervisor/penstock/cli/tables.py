@@ -8,6 +8,10 @@ from typing import Any
 from penstock.cli.api import Api
 
 
+_WIDTH_UNSEEN = 200
+"""Where nobody sees it (a pipe, a file), lines are as long as programs like them."""
+
+
 def pages(api: Api, path: str, *, limit: int = 0, **query: object) -> Iterator[dict[str, Any]]:
     """The entries of a list, over its pages, at most `limit` (0: all)."""
     cursor = ""
@@ -33,18 +37,24 @@ def _page(answer: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; text from the server is shown as it is, never read as markup."""
+    """Print a table; text from the server is shown as it is, never read as markup.
+
+    Only the last column may break: an id in two pieces can be neither copied nor searched for.
+    """
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_UNSEEN)
     made = Table(box=SIMPLE, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column != columns[-1])
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
-    Console().print(made)
+    console.print(made)
 
 
 def print_json(value: Any) -> None:
