@@ -7,7 +7,6 @@ from typing import Any
 
 from penstock.cli.api import Api
 
-
 _WIDTH_UNSEEN = 200
 """Where nobody sees it (a pipe, a file), lines are as long as programs like them."""
 
