@@ -8,7 +8,6 @@ disabled and pinned nodes, retries and waiting, which the execution core decides
 A node's bug never gets out: any exception becomes an outcome with an error, and is logged.
 """
 
-import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,7 +32,7 @@ def run_node(scope: Scope) -> Outcome:
     try:
         call = Call(_once(scope) if node.execute_once else scope)
         outcome = _implementation(node).run(call)
-        if inspect.isawaitable(outcome):
+        if not isinstance(outcome, Outcome):
             _discard(outcome)
             raise TypeError(f"{node.type} is asynchronous and needs a sandbox host")
     except Exception as error:
@@ -51,7 +50,7 @@ async def run_node_async(scope: Scope, services: Any = None) -> Outcome:
         call = Call(_once(scope) if node.execute_once else scope)
         call.services = services
         outcome = _implementation(node).run(call)
-        if inspect.isawaitable(outcome):
+        if not isinstance(outcome, Outcome):
             outcome = await outcome
     except Exception as error:
         return finish(node, scope.inputs, _failed(node, error))
@@ -67,7 +66,7 @@ def finish(node: PlanNode, inputs: Inputs, outcome: Outcome) -> Outcome:
         outcome.outputs = [list(inputs[0] or ()) if inputs else []]
         return outcome
     outputs = outcome.outputs
-    if outputs is not None:
+    if outputs is not None and not _is_plain(outputs):
         if node.retry is not None:
             outcome.is_retryable = _tells_of_error(outputs)
         if node.on_error is OnError.ERROR_OUTPUT:
@@ -111,6 +110,16 @@ def _info(node: PlanNode, error: Exception) -> ErrorInfo:
     _log.error("node %s (%s) failed by a bug of its own", node.name, node.type, exc_info=error)
     text = f"{type(error).__name__}: {error}"
     return ErrorInfo(message=text, name="internal", node=node.name)
+
+
+def _is_plain(outputs: Outputs) -> bool:
+    """Whether nothing is left to do for these items: all have lineage, none tells of an error."""
+    for items in outputs:
+        for item in items or ():
+            json = item["json"]
+            if "pairedItem" not in item or "error" in item or "error" in json or "$error" in json:
+                return False
+    return True
 
 
 def _tells_of_error(outputs: Outputs) -> bool:

@@ -28,7 +28,7 @@ def test_an_expression_says_which_nodes_it_reads() -> None:
     )
 
     assert plan.visible == [frozenset(), frozenset(), frozenset({0})]
-    assert plan.kept == {0}
+    assert plan.kept == frozenset({0})
 
 
 def test_an_expression_that_follows_lineage_reads_all_nodes_on_the_way() -> None:
@@ -38,7 +38,7 @@ def test_an_expression_that_follows_lineage_reads_all_nodes_on_the_way() -> None
         "near > reader",
     )
 
-    assert plan.visible[2] == {0, 1}
+    assert plan.visible[2] == frozenset({0, 1})
 
 
 def test_settings_become_policies() -> None:

@@ -1,5 +1,7 @@
 """Running the node at the front of the stack, and what its outcome leads to."""
 
+from operator import is_
+
 from penstock.actors.execution import answers, calls, steps
 from penstock.actors.execution.effects import ReturnToParent, SetTimer
 from penstock.actors.execution.events import Finished, Ran, Tried, Waited
@@ -154,15 +156,11 @@ def _without_copies(entry: Entry, outputs: Outputs | None) -> tuple[Outputs | No
     for number, output in enumerate(outputs):
         if not output or len(output) != len(items) or output[0] is not items[0]:
             continue
-        if output is items or all(map(_is_same, output, items)):
+        if output is items or all(map(is_, output, items)):
             thin = list(outputs)
             thin[number] = []
             return thin, number
     return outputs, -1
-
-
-def _is_same(one: object, other: object) -> bool:
-    return one is other
 
 
 def finish(turn: Turn, status: str, error: ErrorInfo | None) -> None:

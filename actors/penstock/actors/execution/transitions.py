@@ -49,7 +49,7 @@ def _started(state: State, event: Started) -> None:
         return
     state.stack.append(Entry(start, [request.items or [{"json": {}}]], []))
     settle(state)
-    for earlier in msgspec.convert(request.seed or [], list[Event]):
+    for earlier in msgspec.convert(request.seed, list[Event]) if request.seed else ():
         if isinstance(earlier, Ran) and not earlier.is_fatal:
             _ran(state, earlier)
 
