@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
+from penstock.workflow.expressions.errors import forbidden
+from penstock.workflow.expressions.members import FORBIDDEN
 from penstock.workflow.expressions.parser import named, string_value, text_of, walk
 
 MUTATORS = frozenset(
@@ -37,6 +39,7 @@ def analyse(root: Node) -> Facts:
     """The facts of an expression."""
     facts = Facts()
     nodes = list(walk(root))
+    refuse_forbidden(nodes)
     facts.fresh = _fresh_variables(nodes)
     for node in nodes:
         if node.type == "call_expression":
@@ -51,6 +54,19 @@ def analyse(root: Node) -> Facts:
             facts.mutates = True
     facts.fast = not facts.mutates
     return facts
+
+
+def refuse_forbidden(nodes: list[Node]) -> None:
+    """Raise for the first member in the text that would lead out of the data."""
+    for node in nodes:
+        name = ""
+        if node.type == "property_identifier" and node.parent is not None:
+            name = text_of(node) if node.parent.type == "member_expression" else ""
+        elif node.type == "subscript_expression":
+            index = node.child_by_field_name("index")
+            name = string_value(index) if index is not None and index.type == "string" else ""
+        if name in FORBIDDEN:
+            raise forbidden(name)
 
 
 def _fresh_variables(nodes: list[Node]) -> set[str]:

@@ -21,6 +21,7 @@ from penstock.workflow.expressions.errors import (
 )
 from penstock.workflow.expressions.parser import parse_expression
 from penstock.workflow.expressions.regexp import MatchArray
+from penstock.workflow.expressions.roots import direct_resolver
 from penstock.workflow.expressions.template import split
 from penstock.workflow.expressions.text import storable
 from penstock.workflow.expressions.values import UNDEFINED, JsFunction
@@ -111,13 +112,14 @@ def evaluate(
 class _Code:
     """One compiled `{{ }}` part."""
 
-    __slots__ = ("copies", "facts", "op", "size")
+    __slots__ = ("copies", "facts", "op", "size", "tree")
 
     def __init__(self, text: str) -> None:
         tree = parse_expression(text)
         self.facts = analyse(tree)
         compiler = Compiler(self.facts)
         self.op: Op = compiler.expression(tree)
+        self.tree = tree
         self.size = compiler.names.size
         self.copies = self.facts.mutates
 
@@ -157,7 +159,7 @@ def _compiled(codes: list[_Code | str]) -> Compiled:
     for part in code:
         reads = None if reads is None or part.facts.reads is None else reads | part.facts.reads
     return Compiled(
-        resolver=_whole(code[0]) if len(codes) == 1 else _concatenation(codes),
+        resolver=_single(code[0]) if len(codes) == 1 else _concatenation(codes),
         reads=None if reads is None else frozenset(reads),
         reads_lineage=any(part.facts.lineage for part in code),
     )
@@ -190,6 +192,11 @@ def _evaluate(code: _Code, context: Context) -> Any:
     except (JsThrow, RecursionError, ArithmeticError, LookupError, TypeError, ValueError):
         # The language's own failures, and arguments that a built-in could make nothing of.
         return UNDEFINED
+
+
+def _single(code: _Code) -> Resolver:
+    general = _whole(code)
+    return (direct_resolver(code.tree, general) or general) if code.facts.fast else general
 
 
 def _whole(code: _Code) -> Resolver:

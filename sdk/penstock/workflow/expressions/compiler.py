@@ -199,7 +199,7 @@ class Compiler:
     def array(self, node: Node) -> Op:
         """An array literal."""
         if any(
-            a.type == "," and b.type == ","
+            a.type in (",", "[") and b.type == ","
             for a, b in zip(node.children, node.children[1:], strict=False)
         ):
             raise NeedsEngineError("array with holes")

@@ -20,31 +20,27 @@ SIZE_PER_STEP = 64
 class Context:
     """See the module's text. One is made per evaluation of one expression for one item."""
 
-    __slots__ = (
-        "copies",
-        "copies_data",
-        "globals",
-        "index",
-        "regex_ms",
-        "scope",
-        "steps",
-        "variables",
-    )
+    # Defaults stand on the class: most evaluations touch none of them, and one is made each time.
+    steps: int = STEPS_MAX
+    copies_data: bool = False
+    regex_ms: float = 500.0
+    globals: dict[str, Any] | None = None
+    _copies: dict[int, tuple[Any, Any]] | None = None
 
-    def __init__(self, scope: Scope, index: int, variables: dict[str, Any] | None = None) -> None:
+    def __init__(self, scope: Scope, index: int) -> None:
         self.scope = scope
         self.index = index
-        self.steps = STEPS_MAX
-        self.variables = variables
-        self.globals: dict[str, Any] | None = None
-        self.copies: dict[int, tuple[Any, Any]] | None = None
-        self.copies_data = False
-        self.regex_ms = 500.0
 
     def step(self) -> None:
         """Count one step; raises when the budget is spent."""
         self.steps -= 1
-        if self.steps < 0 or (not self.steps & 1023 and self._expired()):
+        if self.steps < 0 or not self.steps & 1023:
+            self.check()
+
+    def check(self) -> None:
+        """Raise when the budget of steps or the caller's time is spent."""
+        expired = self.scope.expired
+        if self.steps < 0 or (expired is not None and expired()):
             raise BudgetError("The expression takes too long: it was stopped")
 
     def charge(self, size: int) -> None:
@@ -52,10 +48,6 @@ class Context:
         self.steps -= size // SIZE_PER_STEP
         if self.steps < 0:
             raise BudgetError("The expression builds a value that is too large: it was stopped")
-
-    def _expired(self) -> bool:
-        expired = self.scope.expired
-        return expired is not None and expired()
 
     def json(self) -> Any:
         """`$json`: the json of the current item."""
@@ -72,10 +64,10 @@ class Context:
         """A deep copy of scope data which this evaluation may change, the same one each time."""
         if type(value) is not dict and type(value) is not list:
             return value
-        if self.copies is None:
-            self.copies = {}
-        known = self.copies.get(id(value))
+        if self._copies is None:
+            self._copies = {}
+        known = self._copies.get(id(value))
         if known is None:
             # The original is kept alive, so that its id stays its own.
-            known = self.copies[id(value)] = (value, copy.deepcopy(value))
+            known = self._copies[id(value)] = (value, copy.deepcopy(value))
         return known[1]

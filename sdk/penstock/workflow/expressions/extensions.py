@@ -25,7 +25,7 @@ from penstock.workflow.expressions.members import (
     get_named,
     method_of,
 )
-from penstock.workflow.expressions.shortcuts import SHORTCUTS
+from penstock.workflow.expressions.proxies import VARIABLES
 from penstock.workflow.expressions.values import HostObject, JsDate, JsFunction, Native
 
 TABLES: dict[str, dict[str, Native]] = {
@@ -137,7 +137,7 @@ def _extend_optional(context: Context, arguments: list[Any]) -> Any:
 
 def _register() -> None:
     for name, function in (("extend", _extend_function), ("extendOptional", _extend_optional)):
-        SHORTCUTS[name] = _provider(name, function)
+        VARIABLES[name] = _provider(name, function)
 
 
 def _provider(name: str, function: Any) -> Any:

@@ -97,7 +97,9 @@ def _quick(spec: _Spec) -> Op:
         context = outer[0]
 
         def call(this: Any, arguments: list[Any]) -> Any:
-            context.step()
+            context.steps -= 1
+            if not context.steps & 1023 or context.steps < 0:
+                context.check()
             return run([context, outer, arguments[0] if arguments else UNDEFINED])
 
         return JsFunction("", call, 1)

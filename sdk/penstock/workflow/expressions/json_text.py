@@ -2,11 +2,18 @@
 
 import json
 import math
+import re
 from typing import Any
 
 from penstock.workflow.expressions.context import Context
 from penstock.workflow.expressions.convert import to_integer, to_string
-from penstock.workflow.expressions.errors import throw_range, throw_syntax, throw_type
+from penstock.workflow.expressions.errors import (
+    ExpressionError,
+    JsThrow,
+    throw_range,
+    throw_syntax,
+    throw_type,
+)
 from penstock.workflow.expressions.numbers import is_number, number_to_string, tidy
 from penstock.workflow.expressions.regexp import RegExp
 from penstock.workflow.expressions.text import storable
@@ -29,9 +36,12 @@ def to_json(value: Any) -> Any:
 
     Dates become ISO strings, undefined and functions vanish (null in arrays and on their own),
     NaN and infinities become null, whole floats ints. Data that is plain already is returned as
-    it is, not copied.
+    it is, not copied. Raises `ExpressionError` for what has no JSON (a cycle, a BigInt).
     """
-    result = _plain(value, 0)
+    try:
+        result = _plain(value, 0)
+    except JsThrow as error:
+        raise ExpressionError(to_string(error.value)) from None
     return None if result is UNDEFINED else result
 
 
@@ -64,6 +74,8 @@ def _plain(value: Any, depth: int) -> Any:
 def whole_number(value: float) -> float:
     """A float that JavaScript prints without a fraction, as the int of these digits."""
     tidied = tidy(value)
+    if tidied == 0:
+        return 0
     if type(tidied) is float and abs(tidied) < 1e21 and tidied == int(tidied) and tidied:
         return int(number_to_string(tidied))
     return tidied
@@ -98,6 +110,7 @@ def quote(text: str) -> str:
     return _ENCODE(text)
 
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -145,6 +158,18 @@ def ordered(value: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(name, value[name]) for name in sorted(indexes, key=int) + rest]
 
 
+_PARTICULAR = re.compile(r'\d[eE][+-]\d|"\d+":')
+"""What Python writes otherwise than JavaScript: exponents, and the order of index-like names."""
+
+
+def _write(context: Context, plain: Any, indent: str) -> str:
+    if not indent:
+        text = _COMPACT(plain)
+        if not _PARTICULAR.search(text):
+            return text
+    return _Writer(context, indent).write(plain, "")
+
+
 def stringify(context: Context, this: Any, arguments: list[Any]) -> Any:
     """`JSON.stringify(value, replacer, indent)`."""
     value = arguments[0] if arguments else UNDEFINED
@@ -156,9 +181,7 @@ def stringify(context: Context, this: Any, arguments: list[Any]) -> Any:
     plain = _plain(value, 0)
     if plain is UNDEFINED:
         return UNDEFINED
-    text = _Writer(context, _indent(arguments[2] if len(arguments) > 2 else UNDEFINED)).write(
-        plain, ""
-    )
+    text = _write(context, plain, _indent(arguments[2] if len(arguments) > 2 else UNDEFINED))
     context.charge(len(text))
     return text
 

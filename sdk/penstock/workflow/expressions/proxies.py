@@ -1,7 +1,8 @@
 """n8n's variables: what `$json`, `$input`, `$('Node')`, `$execution` and their like give.
 
-Each is made anew per use from the scope; none of them hands out anything but plain data and
-values of the language.
+Each variable that is an object has a table of members, name to a function of the context, so
+that the compiler can go straight to one member without making the object. None of them hands
+out anything but plain data and values of the language.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,22 @@ from penstock.workflow.expressions.shortcuts import SHORTCUTS
 from penstock.workflow.expressions.values import UNDEFINED, HostObject, JsFunction
 
 Provide = Callable[[Context], Any]
+ProvideOfNode = Callable[[Context, str], Any]
+
+
+def table_object(context: Context, name: str, table: dict[str, Provide]) -> HostObject:
+    """An object whose members are computed by the table's functions when they are asked for."""
+
+    def get(key: str) -> Any:
+        provide = table.get(key)
+        return provide(context) if provide is not None else UNDEFINED
+
+    return HostObject(name, get, lambda: list(table))
+
+
+def copying(context: Context, value: Any) -> Any:
+    """A copy of data for an expression that may change it, the data itself for others."""
+    return context.own(value) if context.copies_data else value
 
 
 def first_item(items: list[dict[str, Any]]) -> Any:
@@ -24,62 +41,38 @@ def first_item(items: list[dict[str, Any]]) -> Any:
     return items[0] if items else UNDEFINED
 
 
-def _last_item(items: list[dict[str, Any]]) -> Any:
+def last_item(items: list[dict[str, Any]]) -> Any:
+    """The last item, or undefined."""
     return items[-1] if items else UNDEFINED
 
 
-def _object(context: Context, name: str, members: dict[str, Callable[[], Any]]) -> HostObject:
-    def get(key: str) -> Any:
-        made = members.get(key)
-        return made() if made is not None else UNDEFINED
-
-    return HostObject(name, get, lambda: list(members))
+# -- $('Node') -----------------------------------------------------------------------------------
 
 
-def _function(name: str, call: Callable[[list[Any]], Any]) -> Callable[[], JsFunction]:
-    return lambda: JsFunction(name, lambda this, arguments: call(arguments))
+def _items_method(take: Callable[[list[Any]], Any]) -> ProvideOfNode:
+    def provide(context: Context, name: str) -> JsFunction:
+        def call(this: Any, arguments: list[Any]) -> Any:
+            branch, run = argument(arguments, 0), argument(arguments, 1)
+            items = lineage.node_items(
+                context.scope,
+                name,
+                None if is_missing(branch) else to_integer(branch),
+                None if is_missing(run) else to_integer(run),
+            )
+            return copying(context, take(items))
+
+        return JsFunction("items", call)
+
+    return provide
 
 
-def node_proxy(context: Context, name: str) -> HostObject:
-    """`$('name')`."""
-    scope = context.scope
-    lineage.node_index(scope, name)
-
-    def items(arguments: list[Any]) -> list[Any]:
-        branch, run = argument(arguments, 0), argument(arguments, 1)
-        return lineage.node_items(
-            scope,
-            name,
-            None if is_missing(branch) else to_integer(branch),
-            None if is_missing(run) else to_integer(run),
-        )
-
-    def paired(arguments: list[Any]) -> Any:
+def _paired_method(context: Context, name: str) -> JsFunction:
+    def call(this: Any, arguments: list[Any]) -> Any:
         index = argument(arguments, 0)
         at = context.index if is_missing(index) else to_integer(index)
-        return lineage.paired_item(scope, name, at)
+        return copying(context, lineage.paired_item(context.scope, name, at))
 
-    copying = _copying(context)
-    return _object(
-        context,
-        "node",
-        {
-            "item": lambda: copying(paired([])),
-            "pairedItem": _function("pairedItem", lambda arguments: copying(paired(arguments))),
-            "itemMatching": _function("itemMatching", lambda arguments: copying(paired(arguments))),
-            "first": _function("first", lambda arguments: copying(first_item(items(arguments)))),
-            "last": _function("last", lambda arguments: copying(_last_item(items(arguments)))),
-            "all": _function("all", lambda arguments: copying(list(items(arguments)))),
-            "isExecuted": lambda: lineage.is_executed(scope, name),
-            "params": lambda: node_parameters(context, name),
-            "context": lambda: node_context(context, name),
-        },
-    )
-
-
-def _copying(context: Context) -> Callable[[Any], Any]:
-    """Copies data for expressions that change what they are given, hands it on for others."""
-    return context.own if context.copies_data else lambda value: value
+    return JsFunction("pairedItem", call)
 
 
 def node_parameters(context: Context, name: str) -> Any:
@@ -93,7 +86,44 @@ def node_context(context: Context, name: str) -> dict[str, Any]:
     return context.scope.contexts.get(lineage.node_index(context.scope, name)) or {}
 
 
-def _legacy_item(context: Context, name: str) -> dict[str, Any]:
+_NODE: dict[str, ProvideOfNode] = {
+    "item": lambda context, name: copying(
+        context, lineage.paired_item(context.scope, name, context.index)
+    ),
+    "pairedItem": _paired_method,
+    "itemMatching": _paired_method,
+    "first": _items_method(first_item),
+    "last": _items_method(last_item),
+    "all": _items_method(list),
+    "isExecuted": lambda context, name: lineage.is_executed(context.scope, name),
+    "params": node_parameters,
+    "context": node_context,
+}
+
+
+def node_object(context: Context, name: str, table: dict[str, ProvideOfNode]) -> HostObject:
+    """An object about one node, which must exist."""
+    lineage.node_index(context.scope, name)
+
+    def get(key: str) -> Any:
+        provide = table.get(key)
+        return provide(context, name) if provide is not None else UNDEFINED
+
+    return HostObject("node", get, lambda: list(table))
+
+
+def _dollar(context: Context) -> JsFunction:
+    def call(this: Any, arguments: list[Any]) -> Any:
+        return node_object(context, to_string(argument(arguments, 0)), _NODE)
+
+    return JsFunction("$", call)
+
+
+# -- $node["Node"] -------------------------------------------------------------------------------
+
+
+def legacy_item(context: Context, name: str) -> dict[str, Any]:
+    """The item of a node at the same index, whatever the lineage."""
     items = lineage.node_items(context.scope, name)
     if context.index < len(items):
         return items[context.index]
@@ -102,67 +132,47 @@ def _legacy_item(context: Context, name: str) -> dict[str, Any]:
     raise ExpressionError(f'No data found for item-index: "{context.index}"')
 
 
-def _legacy_node(context: Context, name: str) -> HostObject:
-    """`$node["name"]`."""
-    scope = context.scope
-    lineage.node_index(scope, name)
-    copying = _copying(context)
-    return _object(
-        context,
-        "node",
-        {
-            "json": lambda: copying(_legacy_item(context, name)["json"]),
-            "data": lambda: copying(_legacy_item(context, name)["json"]),
-            "binary": lambda: _legacy_item(context, name).get("binary") or {},
-            "parameter": lambda: node_parameters(context, name),
-            "context": lambda: node_context(context, name),
-            "runIndex": lambda: len(lineage.executed_runs(scope, name)) - 1,
-        },
-    )
+def _legacy_json(context: Context, name: str) -> Any:
+    return copying(context, legacy_item(context, name)["json"])
+
+
+LEGACY_NODE: dict[str, ProvideOfNode] = {
+    "json": _legacy_json,
+    "data": _legacy_json,
+    "binary": lambda context, name: legacy_item(context, name).get("binary") or {},
+    "parameter": node_parameters,
+    "context": node_context,
+    "runIndex": lambda context, name: len(lineage.executed_runs(context.scope, name)) - 1,
+}
 
 
 def _nodes(context: Context) -> HostObject:
     def get(name: str) -> Any:
-        return _legacy_node(context, name)
+        return node_object(context, name, LEGACY_NODE)
 
     return HostObject("$node", get, lambda: list(context.scope.plan.by_name))
 
 
-def _dollar(context: Context) -> JsFunction:
-    def call(this: Any, arguments: list[Any]) -> Any:
-        return node_proxy(context, to_string(argument(arguments, 0)))
-
-    return JsFunction("$", call)
+# -- $input --------------------------------------------------------------------------------------
 
 
-def _input(context: Context) -> HostObject:
-    scope, copying = context.scope, _copying(context)
+def _input_items(context: Context) -> list[Any]:
+    inputs = context.scope.inputs
+    if inputs and inputs[0] is not None:
+        return inputs[0]
+    raise ExpressionError("No execution data available")
 
-    def items() -> list[Any]:
-        if scope.inputs and scope.inputs[0] is not None:
-            return scope.inputs[0]
-        raise ExpressionError("No execution data available")
 
-    def without_arguments(name: str, give: Callable[[], Any]) -> Callable[[], JsFunction]:
-        def call(arguments: list[Any]) -> Any:
+def _input_method(name: str, take: Callable[[list[Any]], Any]) -> Provide:
+    def provide(context: Context) -> JsFunction:
+        def call(this: Any, arguments: list[Any]) -> Any:
             if arguments:
                 raise ExpressionError(f"$input.{name}() should have no arguments")
-            return copying(give())
+            return copying(context, take(_input_items(context)))
 
-        return _function(name, call)
+        return JsFunction(name, call)
 
-    return _object(
-        context,
-        "$input",
-        {
-            "item": lambda: copying(context.item()),
-            "first": without_arguments("first", lambda: first_item(items())),
-            "last": without_arguments("last", lambda: _last_item(items())),
-            "all": without_arguments("all", lambda: list(items())),
-            "params": lambda: _input_parameters(context),
-            "context": lambda: _input_context(context),
-        },
-    )
+    return provide
 
 
 def _input_node(context: Context) -> str:
@@ -180,68 +190,91 @@ def _input_context(context: Context) -> Any:
     return node_context(context, name) if name else {}
 
 
-def _previous(context: Context) -> HostObject:
-    source = context.scope.sources[0] if context.scope.sources else None
-    return _object(
-        context,
-        "$prevNode",
-        {
-            "name": lambda: _input_node(context) or UNDEFINED,
-            "outputIndex": lambda: UNDEFINED if source is None else source.output,
-            "runIndex": lambda: UNDEFINED if source is None else source.run,
-        },
-    )
+_INPUT: dict[str, Provide] = {
+    "item": lambda context: copying(context, context.item()),
+    "first": _input_method("first", first_item),
+    "last": _input_method("last", last_item),
+    "all": _input_method("all", list),
+    "params": _input_parameters,
+    "context": _input_context,
+}
 
 
-def _workflow(context: Context) -> HostObject:
-    execution, plan = context.scope.execution, context.scope.plan
-    return _object(
-        context,
-        "$workflow",
-        {
-            "id": lambda: execution.workflow_id,
-            "name": lambda: plan.name,
-            "active": lambda: execution.workflow_active,
-        },
-    )
+# -- facts about the execution -------------------------------------------------------------------
 
 
-def _execution(context: Context) -> HostObject:
-    execution = context.scope.execution
-    return _object(
-        context,
-        "$execution",
-        {
-            "id": lambda: execution.id,
-            "mode": lambda: "test" if execution.mode == "manual" else "production",
-            "resumeUrl": lambda: execution.resume_url,
-            "resumeFormUrl": lambda: execution.resume_url.replace(
-                "webhook-waiting", "form-waiting"
-            ),
-            "customData": lambda: _custom_data(context),
-        },
-    )
+def _previous(part: str) -> Provide:
+    def provide(context: Context) -> Any:
+        source = context.scope.sources[0] if context.scope.sources else None
+        return UNDEFINED if source is None else getattr(source, part)
+
+    return provide
 
 
-def _custom_data(context: Context) -> HostObject:
+_PREVIOUS: dict[str, Provide] = {
+    "name": lambda context: _input_node(context) or UNDEFINED,
+    "outputIndex": _previous("output"),
+    "runIndex": _previous("run"),
+}
+_WORKFLOW: dict[str, Provide] = {
+    "id": lambda context: context.scope.execution.workflow_id,
+    "name": lambda context: context.scope.plan.name,
+    "active": lambda context: context.scope.execution.workflow_active,
+}
+
+
+def _form_url(context: Context) -> str:
+    return context.scope.execution.resume_url.replace("webhook-waiting", "form-waiting")
+
+
+def _mode(context: Context) -> str:
+    return "test" if context.scope.execution.mode == "manual" else "production"
+
+
+_EXECUTION: dict[str, Provide] = {
+    "id": lambda context: context.scope.execution.id,
+    "mode": _mode,
+    "resumeUrl": lambda context: context.scope.execution.resume_url,
+    "resumeFormUrl": _form_url,
+    "customData": lambda context: table_object(context, "customData", _CUSTOM_DATA),
+}
+
+
+def _custom_get(context: Context) -> JsFunction:
     custom = context.scope.execution.custom
-
-    def get(arguments: list[Any]) -> Any:
-        return custom.get(to_string(argument(arguments, 0)), UNDEFINED)
-
-    def refuse(arguments: list[Any]) -> Any:
-        raise ExpressionError("Custom data can only be set from a node that runs code")
-
-    return _object(
-        context,
-        "customData",
-        {
-            "get": _function("get", get),
-            "getAll": _function("getAll", lambda arguments: dict(custom)),
-            "set": _function("set", refuse),
-            "setAll": _function("setAll", refuse),
-        },
+    return JsFunction(
+        "get", lambda this, arguments: custom.get(to_string(argument(arguments, 0)), UNDEFINED)
     )
+
+
+def _custom_all(context: Context) -> JsFunction:
+    return JsFunction("getAll", lambda this, arguments: dict(context.scope.execution.custom))
+
+
+def _custom_refuse(context: Context) -> JsFunction:
+    def refuse(this: Any, arguments: list[Any]) -> Any:
+        raise ExpressionError("Custom data can only be set by a node that runs code")
+
+    return JsFunction("set", refuse)
+
+
+_CUSTOM_DATA: dict[str, Provide] = {
+    "get": _custom_get,
+    "getAll": _custom_all,
+    "set": _custom_refuse,
+    "setAll": _custom_refuse,
+}
+
+TABLES: dict[str, dict[str, Provide]] = {
+    "$input": _INPUT,
+    "$prevNode": _PREVIOUS,
+    "$workflow": _WORKFLOW,
+    "$execution": _EXECUTION,
+}
+"""The variables that are objects with a fixed table of members."""
+
+
+# -- the rest ------------------------------------------------------------------------------------
 
 
 def _items(context: Context) -> JsFunction:
@@ -249,10 +282,8 @@ def _items(context: Context) -> JsFunction:
         name = argument(arguments, 0)
         if is_missing(name):
             return list(context.scope.items)
-        run = to_integer(argument(arguments, 2), -1)
-        return lineage.node_items(
-            context.scope, to_string(name), to_integer(argument(arguments, 1)), run
-        )
+        output, run = to_integer(argument(arguments, 1)), to_integer(argument(arguments, 2), -1)
+        return lineage.node_items(context.scope, to_string(name), output, run)
 
     return JsFunction("$items", call)
 
@@ -260,11 +291,7 @@ def _items(context: Context) -> JsFunction:
 def _item_at(context: Context) -> JsFunction:
     def call(this: Any, arguments: list[Any]) -> Any:
         other = Context(context.scope, to_integer(argument(arguments, 0)))
-        return HostObject(
-            "$item",
-            lambda name: VARIABLES[name](other) if name in VARIABLES else UNDEFINED,
-            lambda: list(VARIABLES),
-        )
+        return table_object(other, "$item", VARIABLES)
 
     return JsFunction("$item", call)
 
@@ -280,12 +307,16 @@ def _evaluate(context: Context) -> JsFunction:
     from penstock.workflow.expressions import evaluate
 
     def call(this: Any, arguments: list[Any]) -> Any:
-        index = to_integer(argument(arguments, 1), context.index)
-        context.charge(64 * 100)
+        context.charge(_NESTED_COST)
         text = to_string(argument(arguments, 0))
-        return evaluate(f"={text}" if not text.startswith("=") else text, context.scope, index)
+        index = to_integer(argument(arguments, 1), context.index)
+        return evaluate(text if text.startswith("=") else f"={text}", context.scope, index)
 
     return JsFunction("$evaluateExpression", call)
+
+
+_NESTED_COST = 640_000
+"""What a nested template costs: it gets a budget of its own, so there may be few of them."""
 
 
 def _resolved_parameters(context: Context) -> HostObject:
@@ -295,23 +326,24 @@ def _resolved_parameters(context: Context) -> HostObject:
         resolver = node.compiled.get(name)
         if resolver is None:
             return node.parameters.get(name, UNDEFINED)
+        context.charge(_NESTED_COST)
         return resolver(context.scope, context.index)
 
     return HostObject("$parameter", get, lambda: list(node.parameters))
+
+
+def _table_provider(name: str) -> Provide:
+    return lambda context: table_object(context, name, TABLES[name])
 
 
 VARIABLES: dict[str, Provide] = {
     "$json": Context.json,
     "$data": Context.json,
     "$binary": lambda context: context.item().get("binary") or {},
-    "$input": _input,
     "$": _dollar,
     "$node": _nodes,
     "$items": _items,
     "$item": _item_at,
-    "$prevNode": _previous,
-    "$workflow": _workflow,
-    "$execution": _execution,
     "$env": _environment,
     "$runIndex": lambda context: context.scope.run_index,
     "$itemIndex": lambda context: context.index,
@@ -331,5 +363,6 @@ VARIABLES: dict[str, Provide] = {
     "$rawParameter": lambda context: context.scope.node.parameters,
     "$self": lambda context: node_context(context, context.scope.node.name),
     "$evaluateExpression": _evaluate,
+    **{name: _table_provider(name) for name in TABLES},
     **SHORTCUTS,
 }

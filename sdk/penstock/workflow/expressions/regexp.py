@@ -35,6 +35,7 @@ _CLASSES = {
 }
 _BOUNDARY = f"(?:(?<=[{_WORD}])(?![{_WORD}])|(?<![{_WORD}])(?=[{_WORD}]))"
 _NO_BOUNDARY = f"(?:(?<=[{_WORD}])(?=[{_WORD}])|(?<![{_WORD}])(?![{_WORD}]))"
+_TOO_OFTEN = _re.compile(r"\d*,?\d{4,}")
 _PATTERN_MAX = 10_000
 
 
@@ -72,6 +73,8 @@ class _Translator:
             return f"(?=[{_LINE}]|\\Z)" if "m" in self.flags else r"\Z"
         if char == "(" and self.source.startswith("?<", self.position):
             return self._named_group()
+        if char == "{" and _TOO_OFTEN.match(self.source, self.position):
+            raise NeedsEngineError("large counts in a pattern")
         if char == "{" and not _re.match(r"\d+(,\d*)?\}", self.source[self.position :]):
             return r"\{"
         if char in "*+?}" and self.source.startswith("+", self.position):
@@ -84,7 +87,8 @@ class _Translator:
     def _named_group(self) -> str:
         if self.source[self.position + 2 : self.position + 3] in ("=", "!"):
             return "(" + self._take(3)
-        return "(?P" + self._take(1)
+        self._take(1)
+        return "(?P"
 
     def _escape(self, *, in_class: bool) -> str:
         char = self._take(1)
@@ -210,15 +214,16 @@ class RegExp:
         if start > len(text):
             return None
         find = self.pattern.match if "y" in self.flags else self.pattern.search
-        context.charge(len(text))
         # The clock bounds a hostile pattern; it never changes what a match gives.
         began = time.perf_counter()
         try:
-            return find(text, start, timeout=max(context.regex_ms, 1.0) / 1000)
+            match = find(text, start, timeout=max(context.regex_ms, 1.0) / 1000)
         except TimeoutError as error:
             raise BudgetError("A regular expression takes too long: it was stopped") from error
         finally:
             context.regex_ms -= (time.perf_counter() - began) * 1000
+        context.charge((match.end() if match else len(text)) - start)
+        return match
 
     def matches(self, context: Context, text: str) -> "list[regex.Match[str]]":
         """All matches, for a global pattern; at most the first otherwise."""

@@ -57,8 +57,6 @@ def given_name(context: Context, name: str) -> Any:
     """A name assigned by the expression itself or given for this evaluation."""
     if context.globals and name in context.globals:
         return context.globals[name]
-    if context.variables and name in context.variables:
-        return context.variables[name]
     if name in context.scope.variables:
         return context.scope.variables[name]
     if name in NEUTRALISED:
