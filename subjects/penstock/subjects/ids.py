@@ -40,8 +40,11 @@ def new_id_in(partition: int, partitions: int, now_ms: int) -> str:
 
 def created_ms(key: str) -> int:
     """When an id, or the root of a child's id, was made; 0 for what is no id of ours."""
+    head = key[:_TIME_LENGTH]
+    if len(head) < _TIME_LENGTH or not (head.isascii() and head.isalnum()):
+        return 0
     try:
-        return int(key[:_TIME_LENGTH].translate(_TO_DIGITS), 32)
+        return int(head.translate(_TO_DIGITS), 32)
     except ValueError:
         return 0
 

@@ -76,16 +76,16 @@ class Fold:
 
     def feed(self, message: Message) -> None:
         """Take in the next message of the stream."""
-        _, _, partition, kind = message.subject.split(".", 3)
+        is_known = message.sequence <= self.position
+        self.position = max(self.position, message.sequence)
+        _, _, partition, kind = (*message.subject.split(".", 3), "", "", "")[:4]
         if not partition.isdigit():
-            # The canary's: it stands in the stream, but in nobody's partition.
-            self.position = max(self.position, message.sequence)
             return
         window = self._windows.setdefault(partition, {})
         self._touched.add(partition)
         try:
             if kind == "journal":
-                self._record(window, message)
+                self._record(window, message, is_known=is_known)
                 if not window:
                     self._windows[partition] = {}  # a dict emptied from its front is slow to scan
             elif kind == "in.run":
@@ -94,7 +94,6 @@ class Fold:
             # Inputs like this the owner puts into DEAD; a record like this cannot have been read
             # by any owner either. Stopping here would keep all else from being seen.
             log.exception("message %d of EXEC cannot be read", message.sequence)
-        self.position = max(self.position, message.sequence)
 
     def take(self) -> Batch:
         """What has changed since the last batch. The rows are the fold's own: store them before
@@ -118,9 +117,8 @@ class Fold:
         for request, raw in zip(requests, raws, strict=True):
             window.setdefault(request.execution, _Waiting(message.sequence, request, raw))
 
-    def _record(self, window: dict[str, _Waiting], message: Message) -> None:
+    def _record(self, window: dict[str, _Waiting], message: Message, *, is_known: bool) -> None:
         record = _RECORDS.decode(message.payload)
-        is_known = message.sequence <= self.position
         for entry in record.entries:
             if type(entry) is shapes.Happened:
                 if is_known:

@@ -5,6 +5,7 @@ follows from the plan. So the same `apply` that an owner uses is walked along th
 each run is looked at in the moment before it changes the state. No node code runs.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,8 @@ from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Outputs, RunRequest, Source
 from penstock.subjects.views import ExecutionRow, ExecutionView, NodeRunView, SourceView
 from penstock.workflow.plan import Plan
+
+log = logging.getLogger("penstock.projector")
 
 _decode_error = msgspec.json.Decoder(ErrorInfo).decode
 _decode_body = msgspec.msgpack.Decoder(tuple[RunRequest | None, list[list[Event]]]).decode
@@ -57,8 +60,13 @@ def execution_view(row: Row, recording: Recording | None, plan: Plan | None) -> 
         view.is_partial = recording is not None
         return view
     state = State(plan, recording.request)
-    for name, run in _runs(state, recording):
-        view.runs.setdefault(name, []).append(run)
+    try:
+        for name, run in _runs(state, recording):
+            view.runs.setdefault(name, []).append(run)
+    except (AssertionError, LookupError):
+        # Events that do not fit the plan: what could be read up to there is worth showing.
+        log.exception("the recording of %s does not fit its plan", row.id)
+        view.is_partial = True
     view.custom = state.info.custom or None
     return view
 

@@ -5,6 +5,7 @@ index, and its cursor is the last id shown, which is enough since ids sort by ti
 fetched and decoded only for the one execution that is looked at.
 """
 
+import asyncio
 import base64
 import binascii
 
@@ -17,6 +18,8 @@ from penstock.subjects.blobs import BlobStore, Place
 from penstock.subjects.history import PAGE_ROWS_MAX, HistoryError, ListExecutions
 from penstock.subjects.views import STATUSES
 
+CONNECTIONS_MAX = 4
+
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM penstock.executions"
 
 
@@ -27,6 +30,7 @@ class Store:
         self._url = url
         self._blobs = blobs
         self._idle: list[AsyncConnection] = []
+        self._turns = asyncio.Semaphore(CONNECTIONS_MAX)
 
     async def page(self, query: ListExecutions) -> tuple[list[Row], str]:
         """A page of rows, and the cursor of the next one (empty: this was the last)."""
@@ -58,6 +62,10 @@ class Store:
             await connection.close()
 
     async def _fetch(self, statement: str, values: list[object]) -> list[Row]:
+        async with self._turns:
+            return await self._fetch_now(statement, values)
+
+    async def _fetch_now(self, statement: str, values: list[object]) -> list[Row]:
         while True:
             is_fresh = not self._idle
             connection = self._idle.pop() if self._idle else await self._connect()

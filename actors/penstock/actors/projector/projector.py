@@ -128,6 +128,10 @@ class Projector:
                 await self._session()
             except (psycopg.Error, OSError, PenstockError) as error:
                 log.warning("projecting is interrupted: %s: %s", type(error).__name__, error)
+            except Exception:
+                # Ours, not the world's. A restart of the program would meet it again at once and
+                # use up the supervisor's budget, while reads can still be answered.
+                log.exception("projecting is interrupted by a fault of its own")
             self.is_storing = False
             await asyncio.sleep(self._delay_s)
             self._delay_s = min(2 * self._delay_s, RETRY_MAX_S)
