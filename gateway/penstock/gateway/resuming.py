@@ -4,18 +4,14 @@ The owner is asked first, so that a call to what does not wait is refused withou
 between question and signal things may change, so the owner's answer to the signal counts.
 """
 
-import re
-
 from penstock.gateway.owners import Owners
 from penstock.gateway.problems import ProblemError
 from penstock.gateway.replies import Replies
 from penstock.gateway.signals import Signals
+from penstock.subjects.ids import is_execution_id
 from penstock.subjects.messages import Item, Reply, Resume
 
 WAIT_S = 300.0
-
-EXECUTION = re.compile(r"[0-9abcdefghjkmnpqrstvwxyz]{20}(-[0-9]{1,9})*", re.ASCII)
-"""What an execution's id looks like."""
 
 
 class Resuming:
@@ -28,7 +24,7 @@ class Resuming:
 
     async def resume(self, execution: str, suffix: str, method: str, item: Item) -> Reply:
         """Wake `execution` with `item`; its answer. 404 when it is not open, 409 when it runs."""
-        if len(execution) > 63 or EXECUTION.fullmatch(execution) is None:
+        if not is_execution_id(execution):
             raise _not_waiting(execution, 404)
         view = (await self._owners.state(execution)).view
         if view is None:

@@ -2,9 +2,11 @@
 
 An execution id is 20 characters of lower-case base 32 (time in milliseconds, then randomness).
 A child's id is its root's id, a hyphen and a number, so a whole family of executions lives in one
-partition and calls between them cross no network.
+partition and calls between them cross no network. The execution of an error workflow is named
+after the one that failed: its id, a hyphen and `error`.
 """
 
+import re
 import secrets
 import zlib
 
@@ -12,6 +14,8 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LETTERS = [letter.encode() for letter in _ALPHABET]
 _RANDOM_BITS = 55
 _LENGTH = 20
+_ID_LENGTH_MAX = 63
+_EXECUTION = re.compile(rf"[{_ALPHABET}]{{{_LENGTH}}}(-([0-9]{{1,9}}|error))*", re.ASCII)
 _TIME_LENGTH = 9
 _TO_DIGITS = str.maketrans(_ALPHABET + "ilou", "0123456789abcdefghijklmnopqrstuv" + "!!!!")
 """Python reads base 32 in digits of its own; letters that are none of ours must not pass."""
@@ -47,6 +51,11 @@ def created_ms(key: str) -> int:
         return int(head.translate(_TO_DIGITS), 32)
     except ValueError:
         return 0
+
+
+def is_execution_id(text: str) -> bool:
+    """Whether `text`, from anybody, looks like the id of an execution."""
+    return len(text) <= _ID_LENGTH_MAX and _EXECUTION.fullmatch(text) is not None
 
 
 def root_of(execution: str) -> str:

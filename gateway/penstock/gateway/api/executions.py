@@ -14,10 +14,10 @@ from penstock.gateway.api.shapes import (
 )
 from penstock.gateway.directory import version_of
 from penstock.gateway.problems import ProblemError
-from penstock.gateway.resuming import EXECUTION
 from penstock.gateway.starting import start
 from penstock.subjects.errors import BusError
 from penstock.subjects.history import ListExecutions, Recorded
+from penstock.subjects.ids import is_execution_id
 from penstock.subjects.messages import Cancel, Item, RunRequest
 from penstock.subjects.views import ENDED, ExecutionView
 
@@ -153,7 +153,7 @@ def _plain(workflow: str) -> str:
 
 def _id(call: ApiCall) -> str:
     execution = call.path["id"]
-    if len(execution) > 63 or EXECUTION.fullmatch(execution) is None:
+    if not is_execution_id(execution):
         raise _not_found(execution)
     return execution
 
