@@ -44,11 +44,16 @@ class ReplyAnswer(msgspec.Struct, array_like=True, gc=False):
 
 class AskLease(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """May `tenant` do `tokens` more of `kind` (webhooks, executions, steps)? Asked of the
-    partition of `tenant/<tenant>`."""
+    partition of `tenant/<tenant>`.
+
+    Kind `slots` is different: `tokens` is how many executions `holder` (a partition) wants to have
+    running in all, `using` how many are; what is granted replaces what it had."""
 
     tenant: str
     kind: str
     tokens: int
+    holder: str = ""
+    using: int = 0
 
 
 class LeaseAnswer(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -1,21 +1,12 @@
-"""A connection to NATS: nats-py's connection, with the two slow paths replaced.
+"""A connection to NATS that renews itself: subscriptions, requests and a publish path of its own.
 
-Kept from nats-py: dialling, TLS, authentication, server discovery, pings, endless reconnects.
-Replaced, because its cost per message is what limits us (measured: 27 to 463 µs of CPU per
-workflow depending on the layout, 40 % of it here):
+nats-py publishes with a coroutine, a queue and a future per message; here everything written in
+one tick of the event loop leaves in one write (see `nats_client` for the rest that is replaced).
+Subscriptions are sent again after a reconnect before anybody hears of the reconnect, so nothing
+that a hook sends can be answered into nowhere.
 
-- its parser, which runs up to seven regular expressions and an `await` per message. `_Parser`
-  splits the control line and calls a plain function; other verbs fall to nats-py's own.
-- its publish path (a coroutine, a queue and a future per message). Here everything written in
-  one tick of the event loop leaves in one write.
-- its subscriptions, which have a task and a queue each. Ours are functions by sid, and are sent
-  again here after a reconnect, before anybody hears of the reconnect.
-
-What we touch of nats-py is private to it, so its version is pinned in pyproject.toml and checked
-at import: a new version is a decision, made by running the contract suite.
-
-Two of nats-py's habits are overruled: an error from the server, whatever it is, leads to a
-reconnect, never to a closed client; and an exception in a callback does not end the read loop.
+While disconnected, writes are dropped. Requests that are open when the connection is lost fail
+at once.
 """
 
 import asyncio
@@ -23,17 +14,10 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.protocol.parser import Parser
-
-from penstock.subjects.errors import BusError, PenstockError
-
-Deliver = Callable[[bytes, bytes, bytes, bytes], None]
-"""Called with subject, reply, header block (empty without one) and payload."""
+from penstock.subjects.errors import BusError
+from penstock.subjects.nats_client import Deliver, WireClient
 
 OnReply = Callable[[bytes, bytes | Exception], None]
 """Called once with header block and payload, or with an error."""
@@ -41,118 +25,13 @@ OnReply = Callable[[bytes, bytes | Exception], None]
 PENDING_BYTES_MAX = 64 * 1024 * 1024
 """Unsent bytes beyond which the broker counts as stalled: better refuse than grow."""
 
-_NATS_PY = "2.16."
 _PING_INTERVAL_S = 2
 _OUTSTANDING_PINGS_MAX = 2
 _RECONNECT_WAIT_S: Any = 0.1  # nats-py declares whole seconds but sleeps any
 _TICK_S = 2.5
-_MSG, _HMSG = 77, 72
 _SID_FIRST = 1_000_000
 
 log = logging.getLogger("penstock.bus")
-
-if not version("nats-py").startswith(_NATS_PY):
-    raise PenstockError(
-        f"nats-py {version('nats-py')} is installed, this was proven with {_NATS_PY}x",
-        remedy=f"install nats-py {_NATS_PY}*, or run tests/contract and raise the pin",
-    )
-
-
-class _Parser(Parser):
-    """Reads MSG and HMSG itself and calls `routes[sid]`; leaves the rest to nats-py."""
-
-    def __init__(self, client: "_Client") -> None:
-        self.client = client
-        self.generation = 0
-        self.needed_bytes = 0
-        super().__init__(client)
-
-    def reset(self) -> None:
-        super().reset()
-        self.generation += 1
-        self.needed_bytes = 0
-
-    async def parse(self, data: bytes = b"") -> None:
-        if self.buf:
-            self.buf += data
-            if len(self.buf) < self.needed_bytes:
-                return
-            data = bytes(self.buf)
-            self.buf.clear()
-        generation = self.generation
-        position = 0
-        while True:
-            position, line_end = self._messages(data, position)
-            if line_end < 0:
-                break
-            await super().parse(data[position:line_end])
-            if generation != self.generation:
-                # The connection was given up meanwhile: the rest belongs to nobody.
-                return
-            position = line_end
-        self.buf += data[position:]
-        self.client.after_read()
-
-    def _messages(self, data: bytes, position: int) -> tuple[int, int]:
-        """Deliver complete messages from `position`.
-
-        Returns where it stopped, and the end of the line of another verb found there (-1: the
-        data ended).
-        """
-        routes = self.client.routes
-        find = data.find
-        size = len(data)
-        self.needed_bytes = 0
-        while position < size:
-            line_end = find(b"\r\n", position)
-            if line_end < 0:
-                return position, -1
-            verb = data[position]
-            if verb == _MSG:
-                words = data[position + 4 : line_end].split(b" ")
-                payload_at = line_end + 2
-                end = payload_at + int(words[-1])
-                has_reply = len(words) == 4
-            elif verb == _HMSG:
-                words = data[position + 5 : line_end].split(b" ")
-                payload_at = line_end + 2 + int(words[-2])
-                end = line_end + 2 + int(words[-1])
-                has_reply = len(words) == 5
-            else:
-                return position, line_end + 2
-            if end + 2 > size:
-                self.needed_bytes = end + 2 - position
-                return position, -1
-            route = routes.get(words[1])
-            if route is not None:
-                try:
-                    route(
-                        words[0],
-                        words[2] if has_reply else b"",
-                        data[line_end + 2 : payload_at],
-                        data[payload_at:end],
-                    )
-                except Exception:
-                    log.exception("a receiver of %s failed", words[0].decode(errors="replace"))
-            position = end + 2
-        return position, -1
-
-
-class _Client(Client):
-    """nats-py's client with our parser, and without its habit of closing itself on errors."""
-
-    def __init__(self, after_read: Callable[[], None]) -> None:
-        super().__init__()
-        self.routes: dict[bytes, Deliver] = {}
-        self.after_read = after_read
-        self._ps = _Parser(self)
-
-    async def _process_err(self, err_msg: str) -> None:
-        if "permissions violation" in err_msg:
-            await self._error_cb(NatsError(err_msg))
-        else:
-            log.warning("the broker says %s: connecting again", err_msg)
-            await self._process_op_err(NatsError(err_msg))
 
 
 class Connection:
@@ -165,7 +44,7 @@ class Connection:
         self.tick_hooks: set[Callable[[], None]] = set()
         self.is_live = False
         self._loop = asyncio.get_running_loop()
-        self._client = _Client(self._after_read)
+        self._client = WireClient(self._after_read)
         self._numbers = itertools.count(_SID_FIRST)
         self._subscriptions: dict[bytes, tuple[bytes, bytes]] = {}
         self._unsent: list[bytes] = []

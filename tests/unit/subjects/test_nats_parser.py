@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from penstock.subjects.nats_connection import Connection, _Client, _Parser
+from penstock.subjects.nats_client import FastParser, WireClient
+from penstock.subjects.nats_connection import Connection
 
 HEADER = b"NATS/1.0\r\nA: b\r\n\r\n"
 DECEPTIVE = b"\r\nMSG in.a.payload 1 1\r\nx\r\n\r\n"
@@ -35,7 +36,7 @@ DELIVERED = [
 ]
 
 
-class Client(_Client):
+class Client(WireClient):
     """A client without connection that notes what it is told."""
 
     def __init__(self) -> None:
@@ -132,7 +133,7 @@ def test_what_was_left_of_a_lost_connection_is_not_mixed_into_the_next() -> None
 def test_the_parts_of_nats_py_that_are_leaned_on_are_there() -> None:
     async def main() -> None:
         client = Connection("test")._client
-        assert isinstance(client._ps, _Parser)
+        assert isinstance(client._ps, FastParser)
         for name in ("_transport", "_process_op_err", "_process_msg", "_error_cb", "max_payload"):
             assert hasattr(client, name), name
 
