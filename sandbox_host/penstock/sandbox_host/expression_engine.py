@@ -63,7 +63,7 @@ def _value(code: str, scope: Scope, index: int) -> Any:
         raise invalid_syntax()
     value = realm.evaluate(index)
     if isinstance(value, Fault):
-        if value.is_ours:
+        if value.is_verbatim:
             raise ExpressionError(value.message, name=value.name, description=value.description)
         return UNDEFINED
     return UNDEFINED if value is NOTHING else wire.decode(value)

@@ -116,7 +116,7 @@ class Realm:
             line=self._line(stack),
             stack="\n".join(line for line in stack.splitlines() if "(native)" not in line),
             description=error.get("description", ""),
-            is_ours=error.get("ours", False),
+            is_verbatim=error.get("ours", False),
         )
 
     def _line(self, stack: str) -> int:

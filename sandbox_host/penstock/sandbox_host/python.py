@@ -86,7 +86,8 @@ def _fault(error: BaseException) -> Fault:
     except Exception:
         message = "an error that cannot be shown"
     name = type(error).__name__
-    return Fault(message or name, name=name, line=line, stack=stack.replace("_main", "<code>"))
+    stack = stack.replace("_main", "<code>")
+    return Fault(message or name, name=name, line=line, stack=stack, is_verbatim=True)
 
 
 class _Log(io.TextIOBase):

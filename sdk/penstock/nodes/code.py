@@ -82,8 +82,9 @@ def fault_error(fault: Fault, *, item: int | None = None, word: str = "line") ->
     where = [f"{word} {fault.line}"] if fault.line else []
     if where and item is not None:
         where.append(f"for item {item}")
-    has_place = bool(where) and word == "line" and not fault.is_ours
-    message = _last_words(fault.message) if has_place else fault.message
+    message = fault.message
+    if where and word == "line" and not fault.is_verbatim:
+        message = _last_words(message)
     return NodeError(
         f"{message} [{', '.join(where)}]" if where else message,
         description=fault.description,

@@ -34,8 +34,8 @@ class Fault:
     line: int = 0
     stack: str = ""
     description: str = ""
-    is_ours: bool = False
-    """An answer of the engine's names (`$('X')`, …), not an error that the code made."""
+    is_verbatim: bool = False
+    """The message is shown whole; n8n shows only a part of what JavaScript code throws."""
 
 
 UNDEFINED = object()
