@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from penstock.subjects.messages import Source
 from penstock.workflow.expressions import UNDEFINED, ExpressionError, compile_value
 from penstock.workflow.expressions.collections import JsMap, JsSet
-from penstock.workflow.expressions.date_methods import interval_iso
+from penstock.workflow.expressions.duration_methods import interval_iso
 from penstock.workflow.expressions.dates import DateTime, Duration, Interval
 from penstock.workflow.expressions.durations import UNITS
 from penstock.workflow.expressions.errors import JsErrorValue

@@ -12,6 +12,8 @@ _MODULES = (
     "globals",
     "js_date",
     "date_methods",
+    "date_making",
+    "duration_methods",
     "url_params",
     "extensions",
     "proxies",

@@ -13,7 +13,8 @@ from tree_sitter import Node
 
 from penstock.workflow.expressions import members, operators
 from penstock.workflow.expressions.analysis import Facts
-from penstock.workflow.expressions.convert import is_missing, to_number, to_string, truthy, typeof
+from penstock.workflow.expressions.combining import SHORT_CIRCUITS, addition, as_text, plain_list
+from penstock.workflow.expressions.convert import is_missing, to_number, truthy, typeof
 from penstock.workflow.expressions.errors import (
     InvalidSyntaxError,
     NeedsEngineError,
@@ -172,7 +173,7 @@ class Compiler:
         for child in node.named_children:
             if child.type == "template_substitution":
                 parts.append(constant(text + (" " if _gains_space(raw, text) else "")))
-                parts.append(_as_text(self.expression(named(child)[0])))
+                parts.append(as_text(self.expression(named(child)[0])))
                 raw = text = ""
             else:
                 raw += text_of(child)
@@ -208,7 +209,7 @@ class Compiler:
     def list_of(self, nodes: list[Node]) -> Callable[[Frame], list[Any]]:
         """The closure of a list of expressions, some of which may be spread."""
         if not any(child.type == "spread_element" for child in nodes):
-            return _plain_list([self.expression(child) for child in nodes])
+            return plain_list([self.expression(child) for child in nodes])
         parts = [
             (child.type == "spread_element", self.expression(spread_or_self(child)))
             for child in nodes
@@ -248,12 +249,12 @@ class Compiler:
             self.expression(required(node, "left")),
             self.expression(required(node, "right")),
         )
-        if symbol in _SHORT_CIRCUITS:
-            return _SHORT_CIRCUITS[symbol](left, right)
+        if symbol in SHORT_CIRCUITS:
+            return SHORT_CIRCUITS[symbol](left, right)
         if symbol == "in":
             return lambda frame: members.has_member(frame[0], left(frame), right(frame))
         if symbol == "+":
-            return _addition(left, right)
+            return addition(left, right)
         apply = operators.BINARY.get(symbol)
         if apply is None:
             raise NeedsEngineError(symbol)
@@ -343,67 +344,10 @@ def _gains_space(raw: str, text: str) -> bool:
 _WORD_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyz_$")
 
 
-def _as_text(op: Op) -> Op:
-    def text(frame: Frame) -> str:
-        value = op(frame)
-        return value if type(value) is str else to_string(value)
-
-    return text
-
-
-def _plain_list(ops: list[Op]) -> Callable[[Frame], list[Any]]:
-    if not ops:
-        return lambda frame: []
-    if len(ops) == 1:
-        only = ops[0]
-        return lambda frame: [only(frame)]
-    if len(ops) == 2:
-        first, second = ops
-        return lambda frame: [first(frame), second(frame)]
-    return lambda frame: [op(frame) for op in ops]
-
-
-def _addition(left: Op, right: Op) -> Op:
-    add = operators.add
-
-    def apply(frame: Frame) -> Any:
-        total = add(left(frame), right(frame))
-        if type(total) is str and len(total) > 1024:
-            frame[0].charge(len(total))
-        return total
-
-    return apply
-
-
-def _and(left: Op, right: Op) -> Op:
-    def apply(frame: Frame) -> Any:
-        value = left(frame)
-        return right(frame) if truthy(value) else value
-
-    return apply
-
-
-def _or(left: Op, right: Op) -> Op:
-    def apply(frame: Frame) -> Any:
-        value = left(frame)
-        return value if truthy(value) else right(frame)
-
-    return apply
-
-
-def _nullish(left: Op, right: Op) -> Op:
-    def apply(frame: Frame) -> Any:
-        value = left(frame)
-        return right(frame) if value is None or value is UNDEFINED else value
-
-    return apply
-
-
 def _invert_bits(value: Any) -> int:
     return ~to_int32(to_number(value))
 
 
-_SHORT_CIRCUITS: dict[str, Callable[[Op, Op], Op]] = {"&&": _and, "||": _or, "??": _nullish}
 _UNARY: dict[str, Callable[[Any], Any]] = {
     "-": operators.negate,
     "+": lambda value: tidy(to_number(value)),

@@ -1,17 +1,26 @@
-"""What expressions (and the Code node's bridge) can call on DateTime, Duration and Interval."""
+"""The methods and properties of a DateTime, as luxon has them."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
-from penstock.workflow.expressions import date_format, date_parse
+from penstock.workflow.expressions import date_format
 from penstock.workflow.expressions.context import Context
 from penstock.workflow.expressions.convert import (
     is_missing,
-    to_integer,
-    to_number,
     to_string,
     truthy,
+)
+from penstock.workflow.expressions.date_arguments import (
+    FIELD_WORDS,
+    PRESETS,
+    diff_units,
+    duration_argument,
+    field_values,
+    moment_argument,
+    options_argument,
+    unit_argument,
+    zone_argument,
 )
 from penstock.workflow.expressions.dates import (
     DateTime,
@@ -21,230 +30,15 @@ from penstock.workflow.expressions.dates import (
     zone_of,
 )
 from penstock.workflow.expressions.durations import (
-    UNITS,
     Duration,
-    InvalidUnitError,
-    duration_from_iso,
-    duration_from_object,
-    unit_of,
 )
-from penstock.workflow.expressions.errors import JsErrorValue, JsThrow, throw_type
-from penstock.workflow.expressions.globals import CLASSES, ClassSpec
+from penstock.workflow.expressions.errors import throw_type
 from penstock.workflow.expressions.js_date import make_ms
 from penstock.workflow.expressions.locales import format_date, language_of
 from penstock.workflow.expressions.members import METHODS, PROPERTIES, argument
-from penstock.workflow.expressions.numbers import is_number, tidy
+from penstock.workflow.expressions.numbers import tidy
 from penstock.workflow.expressions.values import UNDEFINED, HostObject, JsDate, Native
-from penstock.workflow.expressions.zones import UTC_ZONE, Zone, find_zone, fixed_zone
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "DATE_SHORT": {"year": "numeric", "month": "numeric", "day": "numeric"},
-    "DATE_MED": {"year": "numeric", "month": "short", "day": "numeric"},
-    "DATE_MED_WITH_WEEKDAY": {"year": "numeric", "month": "short", "day": "numeric", "weekday": "short"},
-    "DATE_FULL": {"year": "numeric", "month": "long", "day": "numeric"},
-    "DATE_HUGE": {"year": "numeric", "month": "long", "day": "numeric", "weekday": "long"},
-    "TIME_SIMPLE": {"hour": "numeric", "minute": "numeric"},
-    "TIME_WITH_SECONDS": {"hour": "numeric", "minute": "numeric", "second": "numeric"},
-    "TIME_24_SIMPLE": {"hour": "numeric", "minute": "numeric", "hourCycle": "h23"},
-    "TIME_24_WITH_SECONDS": {"hour": "numeric", "minute": "numeric", "second": "numeric", "hourCycle": "h23"},
-    "TIME_24_WITH_SHORT_OFFSET": {
-        "hour": "numeric", "minute": "numeric", "second": "numeric", "hourCycle": "h23",
-        "timeZoneName": "short",
-    },
-    "DATETIME_SHORT": {
-        "year": "numeric", "month": "numeric", "day": "numeric", "hour": "numeric", "minute": "numeric",
-    },
-    "DATETIME_MED": {
-        "year": "numeric", "month": "short", "day": "numeric", "hour": "numeric", "minute": "numeric",
-    },
-    "DATETIME_FULL": {
-        "year": "numeric", "month": "long", "day": "numeric", "hour": "numeric", "minute": "numeric",
-        "timeZoneName": "short",
-    },
-    "DATETIME_HUGE": {
-        "year": "numeric", "month": "long", "day": "numeric", "weekday": "long", "hour": "numeric",
-        "minute": "numeric", "timeZoneName": "long",
-    },
-}  # fmt: skip
-
-
-def unit_argument(value: Any) -> str:
-    """A unit given by an expression; throws for other words."""
-    try:
-        return unit_of(to_string(value))
-    except InvalidUnitError as error:
-        raise JsThrow(JsErrorValue("Error", str(error))) from None
-
-
-def duration_argument(value: Any) -> Duration:
-    """A duration given as one, as an object, or as milliseconds."""
-    if isinstance(value, Duration):
-        return value
-    if is_number(value):
-        return Duration({"milliseconds": value})
-    if type(value) is dict:
-        try:
-            return duration_from_object(value)
-        except (InvalidUnitError, ValueError) as error:
-            raise JsThrow(JsErrorValue("Error", str(error))) from None
-    return throw_type(f"Unknown duration argument {to_string(value)}")
-
-
-def moment_argument(context: Context, value: Any) -> DateTime:
-    """A moment given as DateTime, Date, or local fields."""
-    if isinstance(value, DateTime):
-        return value
-    zone = zone_of(context.scope)
-    if isinstance(value, JsDate):
-        return DateTime(value.ms, zone) if value.ms == value.ms else date_parse.unparsable(zone)
-    if type(value) is dict:
-        return _from_object(value, zone)
-    return throw_type(f"Unknown datetime argument: {to_string(value)}")
-
-
-def zone_argument(context: Context, value: Any) -> Zone | None:
-    """A zone given by name or offset; `None` for an unknown name."""
-    if is_missing(value):
-        return zone_of(context.scope)
-    if isinstance(value, HostObject):
-        value = value.get("name")
-    if is_number(value):
-        return fixed_zone(int(value))
-    name = to_string(value).strip()
-    if name.lower() in ("local", "system", "default"):
-        return zone_of(context.scope)
-    return find_zone(name)
-
-
-def _options(arguments: list[Any], index: int) -> dict[str, Any]:
-    given = argument(arguments, index)
-    return given if type(given) is dict else {}
-
-
-def _option_zone(context: Context, options: dict[str, Any]) -> Zone | None:
-    return zone_argument(context, options.get("zone", UNDEFINED))
-
-
-# -- making ------------------------------------------------------------------------------------
-
-
-def _reader(read: Callable[..., DateTime]) -> Native:
-    def apply(context: Context, this: Any, arguments: list[Any]) -> DateTime:
-        options = _options(arguments, 1)
-        zone = _option_zone(context, options)
-        text = argument(arguments, 0)
-        if zone is None or is_missing(text):
-            return date_parse.unparsable(zone or UTC_ZONE)
-        keep = truthy(options.get("setZone", UNDEFINED))
-        return read(to_string(text), zone, keep_zone=keep)
-
-    return apply
-
-
-def _from_format(context: Context, this: Any, arguments: list[Any]) -> DateTime:
-    options = _options(arguments, 2)
-    zone = _option_zone(context, options)
-    if type(argument(arguments, 0)) is not str or type(argument(arguments, 1)) is not str:
-        throw_type("fromFormat requires an input string and a format")
-    if zone is None:
-        return date_parse.unparsable(UTC_ZONE)
-    keep = truthy(options.get("setZone", UNDEFINED))
-    return date_parse.from_format(
-        to_string(arguments[0]), to_string(arguments[1]), zone, keep_zone=keep
-    )
-
-
-def _from_ms(scale: float) -> Native:
-    def apply(context: Context, this: Any, arguments: list[Any]) -> DateTime:
-        number = argument(arguments, 0)
-        if not is_number(number):
-            throw_type(f"fromMillis requires a numerical input, but received a {to_string(number)}")
-        zone = _option_zone(context, _options(arguments, 1)) or UTC_ZONE
-        return _at(number * scale, zone)
-
-    return apply
-
-
-def _at(ms: float, zone: Zone) -> DateTime:
-    return (
-        DateTime(tidy(math.floor(ms)), zone) if math.isfinite(ms) else date_parse.unparsable(zone)
-    )
-
-
-def _from_date(context: Context, this: Any, arguments: list[Any]) -> DateTime:
-    value = argument(arguments, 0)
-    zone = _option_zone(context, _options(arguments, 1)) or UTC_ZONE
-    if not isinstance(value, JsDate) or value.ms != value.ms:
-        return date_parse.unparsable(zone)
-    return DateTime(value.ms, zone)
-
-
-_FIELD_WORDS = ("year", "month", "day", "hour", "minute", "second", "millisecond")
-
-
-def _field_values(values: dict[str, Any]) -> dict[str, int]:
-    fields: dict[str, int] = {}
-    for word, number in values.items():
-        if number is UNDEFINED or number is None:
-            continue
-        name = word.lower()
-        singular = name if name in _SINGLE_UNITS else name.removesuffix("s")
-        if singular not in _SINGLE_UNITS:
-            raise JsThrow(JsErrorValue("Error", f"Invalid unit {word}"))
-        fields[_SINGLE_UNITS[singular]] = to_integer(number)
-    return fields
-
-
-_SINGLE_UNITS = {name: name for name in _FIELD_WORDS} | {
-    "weekday": "weekday", "weeknumber": "weekNumber", "weekyear": "weekYear", "ordinal": "ordinal",
-    "week": "weekNumber", "quarter": "quarter",
-}  # fmt: skip
-
-
-def _from_object(values: dict[str, Any], zone: Zone) -> DateTime:
-    return from_fields(_field_values(values), zone)
-
-
-def _from_object_native(context: Context, this: Any, arguments: list[Any]) -> DateTime:
-    zone = _option_zone(context, _options(arguments, 1)) or UTC_ZONE
-    fields = _field_values(_options(arguments, 0))
-    if fields and max(map(_FIELD_WORDS.index, set(fields) & set(_FIELD_WORDS)), default=0) >= 0:
-        local = now(context.scope).in_zone(zone).fields()
-        for name in _FIELD_WORDS:
-            if name in fields:
-                break
-            fields[name] = local[name]
-    return from_fields(fields, zone)
-
-
-def _local(zone_of_call: Callable[[Context], Zone]) -> Native:
-    def apply(context: Context, this: Any, arguments: list[Any]) -> DateTime:
-        zone = zone_of_call(context)
-        if arguments and type(arguments[-1]) is dict:
-            zone = _option_zone(context, arguments[-1]) or zone
-            arguments = arguments[:-1]
-        if not arguments:
-            return now(context.scope).in_zone(zone)
-        names = _FIELD_WORDS[: len(arguments)]
-        numbers = [to_integer(value) for value in arguments[:7]]
-        return from_fields(dict(zip(names, numbers, strict=False)), zone)
-
-    return apply
-
-
-def _is_datetime(context: Context, this: Any, arguments: list[Any]) -> bool:
-    return isinstance(argument(arguments, 0), DateTime)
-
-
-def _extreme(pick: Callable[..., DateTime]) -> Native:
-    def apply(context: Context, this: Any, arguments: list[Any]) -> Any:
-        moments = [moment_argument(context, value) for value in arguments]
-        return pick(moments, key=lambda m: m.ms) if moments else UNDEFINED
-
-    return apply
-
-
-# -- DateTime methods ----------------------------------------------------------------------------
+from penstock.workflow.expressions.zones import UTC_ZONE
 
 
 def _plus(sign: int) -> Native:
@@ -263,15 +57,6 @@ def _edge(method: Callable[[DateTime, str], DateTime]) -> Native:
     return apply
 
 
-def diff_units(value: Any) -> list[str]:
-    """The units of a difference: one, several, or milliseconds."""
-    if value is UNDEFINED:
-        return ["milliseconds"]
-    given = value if isinstance(value, list) else [value]
-    wanted = {unit_argument(unit) for unit in given}
-    return [unit for unit in UNITS if unit in wanted]
-
-
 def _diff(context: Context, this: DateTime, arguments: list[Any]) -> Duration:
     other = argument(arguments, 0)
     if is_missing(other):
@@ -288,7 +73,7 @@ def _diff_now(context: Context, this: DateTime, arguments: list[Any]) -> Duratio
 def _set(context: Context, this: DateTime, arguments: list[Any]) -> DateTime:
     if not this.is_valid:
         return this
-    given = _field_values(_options(arguments, 0))
+    given = field_values(options_argument(arguments, 0))
     fields = this.fields()
     if {"weekNumber", "weekYear", "weekday"} & set(given):
         return _set_week(this, given)
@@ -317,7 +102,7 @@ def _set_week(this: DateTime, given: dict[str, int]) -> DateTime:
     local = monday.plus(Duration({"days": days})).local
     fields = this.fields()
     fields.update(year=local.year, month=local.month, day=local.day)
-    fields.update({name: given[name] for name in _FIELD_WORDS if name in given})
+    fields.update({name: given[name] for name in FIELD_WORDS if name in given})
     return from_fields(fields, this.zone, this.locale)
 
 
@@ -332,7 +117,7 @@ def _set_zone(context: Context, this: DateTime, arguments: list[Any]) -> DateTim
     zone = zone_argument(context, argument(arguments, 0))
     if zone is None:
         return DateTime(math.nan, this.zone, reason="unsupported zone")
-    options = _options(arguments, 1)
+    options = options_argument(arguments, 1)
     keep = options.get("keepLocalTime", options.get("keepCalendarTime", UNDEFINED))
     return this.in_zone(zone, keep_local=truthy(keep))
 
@@ -347,7 +132,7 @@ def _set_locale(context: Context, this: DateTime, arguments: list[Any]) -> DateT
 
 
 def _reconfigure(context: Context, this: DateTime, arguments: list[Any]) -> DateTime:
-    locale = _options(arguments, 0).get("locale", this.locale)
+    locale = options_argument(arguments, 0).get("locale", this.locale)
     return DateTime(this.ms, this.zone, to_string(locale), this.reason)
 
 
@@ -370,7 +155,7 @@ def _flags(options: dict[str, Any]) -> dict[str, bool]:
 def _to_iso(context: Context, this: DateTime, arguments: list[Any]) -> Any:
     if not this.is_valid:
         return None
-    flags = _flags(_options(arguments, 0))
+    flags = _flags(options_argument(arguments, 0))
     date = date_format.to_iso_date(this, basic=flags["basic"])
     return f"{date}T{date_format.to_iso_time(this, **flags)}"
 
@@ -378,13 +163,13 @@ def _to_iso(context: Context, this: DateTime, arguments: list[Any]) -> Any:
 def _to_iso_time(context: Context, this: DateTime, arguments: list[Any]) -> Any:
     if not this.is_valid:
         return None
-    return date_format.to_iso_time(this, **_flags(_options(arguments, 0)))
+    return date_format.to_iso_time(this, **_flags(options_argument(arguments, 0)))
 
 
 def _to_iso_date(context: Context, this: DateTime, arguments: list[Any]) -> Any:
     if not this.is_valid:
         return None
-    return date_format.to_iso_date(this, basic=_flags(_options(arguments, 0))["basic"])
+    return date_format.to_iso_date(this, basic=_flags(options_argument(arguments, 0))["basic"])
 
 
 def _to_format(context: Context, this: DateTime, arguments: list[Any]) -> str:
@@ -402,7 +187,7 @@ def _to_locale_string(context: Context, this: DateTime, arguments: list[Any]) ->
 def _to_sql(context: Context, this: DateTime, arguments: list[Any]) -> Any:
     if not this.is_valid:
         return None
-    options = _options(arguments, 0)
+    options = options_argument(arguments, 0)
     if options.get("includeOffset") is False:
         return date_format.to_format(this, "yyyy-MM-dd HH:mm:ss.SSS")
     return date_format.to_format(this, "yyyy-MM-dd HH:mm:ss.SSS ZZ")
@@ -415,7 +200,7 @@ def _to_object(context: Context, this: DateTime, arguments: list[Any]) -> dict[s
 def _relative(context: Context, this: DateTime, arguments: list[Any]) -> Any:
     if not this.is_valid:
         return None
-    base = _options(arguments, 0).get("base", UNDEFINED)
+    base = options_argument(arguments, 0).get("base", UNDEFINED)
     start = moment_argument(context, base) if base is not UNDEFINED else now(context.scope)
     for unit in ("years", "months", "days", "hours", "minutes", "seconds"):
         count = math.trunc(this.diff(start, [unit]).get(unit))
@@ -580,171 +365,5 @@ def _datetime_facts(value: DateTime, name: str) -> Any:
 
 PROPERTIES[DateTime] = _datetime_property
 
-# -- Duration ------------------------------------------------------------------------------------
 
-
-def _duration_object(context: Context, this: Duration, arguments: list[Any]) -> dict[str, Any]:
-    return dict(this.values)
-
-
-def _shift_to(context: Context, this: Duration, arguments: list[Any]) -> Duration:
-    return this.shift_to([unit_argument(unit) for unit in arguments])
-
-
-def _duration_plus(sign: int) -> Native:
-    def apply(context: Context, this: Duration, arguments: list[Any]) -> Duration:
-        return this.plus(duration_argument(argument(arguments, 0)), sign)
-
-    return apply
-
-
-def _duration_format(context: Context, this: Duration, arguments: list[Any]) -> str:
-    return (
-        this.to_format(to_string(argument(arguments, 0))) if this.is_valid else "Invalid Duration"
-    )
-
-
-def _duration_set(context: Context, this: Duration, arguments: list[Any]) -> Duration:
-    return Duration({**this.values, **duration_argument(argument(arguments, 0)).values})
-
-
-METHODS[Duration] = {
-    "as": lambda context, this, arguments: this.as_unit(unit_argument(argument(arguments, 0))),
-    "get": lambda context, this, arguments: this.get(unit_argument(argument(arguments, 0))),
-    "set": _duration_set,
-    "shiftTo": _shift_to,
-    "shiftToAll": lambda context, this, arguments: this.shift_to(
-        [unit for unit in UNITS if unit != "quarters"]
-    ),
-    "plus": _duration_plus(1),
-    "minus": _duration_plus(-1),
-    "negate": lambda context, this, arguments: this.negate(),
-    "normalize": lambda context, this, arguments: this.normalize(),
-    "rescale": lambda context, this, arguments: this.rescale(),
-    "toObject": _duration_object,
-    "toMillis": lambda context, this, arguments: this.to_ms(),
-    "valueOf": lambda context, this, arguments: this.to_ms(),
-    "toISO": lambda context, this, arguments: this.to_iso() if this.is_valid else None,
-    "toJSON": lambda context, this, arguments: this.to_iso() if this.is_valid else None,
-    "toString": lambda context, this, arguments: to_string(this),
-    "toHuman": lambda context, this, arguments: this.to_human(),
-    "toFormat": _duration_format,
-}
-
-
-def _duration_property(context: Context, value: Duration, name: str) -> Any:
-    if name in UNITS:
-        return value.get(name)
-    if name == "values":
-        return dict(value.values)
-    if name == "isValid":
-        return value.is_valid
-    if name == "invalidReason":
-        return value.reason or None
-    return UNDEFINED
-
-
-PROPERTIES[Duration] = _duration_property
-
-# -- Interval ------------------------------------------------------------------------------------
-
-
-def _interval_length(context: Context, this: Interval, arguments: list[Any]) -> float:
-    unit = diff_units(argument(arguments, 0))[0]
-    return this.end.diff(this.start, [unit]).get(unit)
-
-
-def _contains(context: Context, this: Interval, arguments: list[Any]) -> bool:
-    return this.start.ms <= moment_argument(context, argument(arguments, 0)).ms < this.end.ms
-
-
-def _interval_duration(context: Context, this: Interval, arguments: list[Any]) -> Duration:
-    return this.end.diff(this.start, diff_units(argument(arguments, 0)))
-
-
-def _between(context: Context, this: Any, arguments: list[Any]) -> Interval:
-    return Interval(
-        moment_argument(context, argument(arguments, 0)),
-        moment_argument(context, argument(arguments, 1)),
-    )
-
-
-def _after(context: Context, this: Any, arguments: list[Any]) -> Interval:
-    start = moment_argument(context, argument(arguments, 0))
-    return Interval(start, start.plus(duration_argument(argument(arguments, 1))))
-
-
-def _before(context: Context, this: Any, arguments: list[Any]) -> Interval:
-    end = moment_argument(context, argument(arguments, 0))
-    return Interval(end.plus(duration_argument(argument(arguments, 1)), -1), end)
-
-
-def interval_iso(value: Interval) -> str:
-    """`start/end`."""
-    return f"{date_format.to_iso(value.start)}/{date_format.to_iso(value.end)}"
-
-
-METHODS[Interval] = {
-    "length": _interval_length,
-    "count": lambda context, this, arguments: (
-        math.floor(_interval_length(context, this, arguments)) + 1
-    ),
-    "contains": _contains,
-    "toDuration": _interval_duration,
-    "toISO": lambda context, this, arguments: interval_iso(this),
-    "toString": lambda context, this, arguments: to_string(this),
-}
-PROPERTIES[Interval] = lambda context, value, name: {
-    "start": value.start,
-    "end": value.end,
-    "isValid": value.start.ms <= value.end.ms,
-}.get(name, UNDEFINED)
-
-
-def _construct(context: Context, this: Any, arguments: list[Any]) -> DateTime:
-    """`new DateTime(x)`, which nobody should write: whatever it is given, it is now."""
-    if is_missing(argument(arguments, 0)):
-        throw_type("Cannot read properties of undefined (reading 'zone')")
-    return now(context.scope)
-
-
-CLASSES["DateTime"] = ClassSpec(
-    statics={
-        "now": lambda context, this, arguments: now(context.scope),
-        "local": _local(lambda context: zone_of(context.scope)),
-        "utc": _local(lambda context: UTC_ZONE),
-        "fromISO": _reader(date_parse.from_iso),
-        "fromSQL": _reader(date_parse.from_sql),
-        "fromRFC2822": _reader(date_parse.from_rfc2822),
-        "fromHTTP": _reader(date_parse.from_http),
-        "fromFormat": _from_format,
-        "fromString": _from_format,
-        "fromMillis": _from_ms(1),
-        "fromSeconds": _from_ms(1000),
-        "fromJSDate": _from_date,
-        "fromObject": _from_object_native,
-        "isDateTime": _is_datetime,
-        "max": _extreme(max),
-        "min": _extreme(min),
-    },
-    constants=dict(PRESETS),
-    construct=_construct,
-    is_instance=lambda value: isinstance(value, DateTime),
-)
-CLASSES["Duration"] = ClassSpec(
-    statics={
-        "fromObject": lambda context, this, arguments: duration_argument(argument(arguments, 0)),
-        "fromMillis": lambda context, this, arguments: Duration(
-            {"milliseconds": to_number(argument(arguments, 0))}
-        ),
-        "fromISO": lambda context, this, arguments: duration_from_iso(
-            to_string(argument(arguments, 0))
-        ),
-        "isDuration": lambda context, this, arguments: isinstance(argument(arguments, 0), Duration),
-    },
-    is_instance=lambda value: isinstance(value, Duration),
-)
-CLASSES["Interval"] = ClassSpec(
-    statics={"fromDateTimes": _between, "after": _after, "before": _before},
-    is_instance=lambda value: isinstance(value, Interval),
-)
+__all__ = ["PRESETS"]

@@ -4,8 +4,8 @@ from typing import Any
 
 from penstock.workflow.expressions.context import Context
 from penstock.workflow.expressions.convert import is_missing, to_integer, to_string
+from penstock.workflow.expressions.date_arguments import duration_argument
 from penstock.workflow.expressions.date_format import in_daylight_saving, to_format, week
-from penstock.workflow.expressions.date_methods import duration_argument
 from penstock.workflow.expressions.dates import DateTime, now, zone_of
 from penstock.workflow.expressions.durations import UNITS, Duration
 from penstock.workflow.expressions.errors import JsErrorValue, JsThrow, extension_error
