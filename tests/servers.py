@@ -97,6 +97,16 @@ class NatsServer:
         """End cleanly."""
         self._end(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """Stop running without ending, as a machine does that swaps."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Run on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def _end(self, sign: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(sign)
@@ -137,7 +147,10 @@ class PostgresServer:
         asyncio.run(self._postgres.before_start())
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._postgres.argv, stdout=log, stderr=log, preexec_fn=program.prepare  # noqa: PLW1509
+                self._postgres.argv,
+                stdout=log,
+                stderr=log,
+                preexec_fn=program.prepare,  # noqa: PLW1509
             )
         waiting = self._postgres.wait_until_serving(self.process.pid)
         asyncio.run(asyncio.wait_for(waiting, START_S))

@@ -155,6 +155,20 @@ def test_a_projector_can_follow_everything_and_keep_its_mark(server: NatsServer)
     run(play())
 
 
+def test_a_projector_answers_a_gateway_that_asks_for_history(server: NatsServer) -> None:
+    async def play() -> None:
+        async with bus_as(server, "gateway") as gateway, bus_as(server, "projector") as projector:
+            subject = names.history("local", "list")
+            projector.subscribe(
+                subject, lambda m: projector.publish(m.reply, b"page"), queue="history"
+            )
+            await projector.info("EXEC")  # the subscription has arrived
+
+            assert await gateway.request(subject, b"") == b"page"
+
+    run(play())
+
+
 def test_a_watcher_sees_taps(server: NatsServer) -> None:
     async def play() -> None:
         async with bus_as(server, "actors") as actors, bus_as(server, "tap") as watcher:
