@@ -66,13 +66,14 @@ def finish(node: PlanNode, inputs: Inputs, outcome: Outcome) -> Outcome:
         outcome.outputs = [list(inputs[0] or ()) if inputs else []]
         return outcome
     outputs = outcome.outputs
-    if outputs is not None and not _is_plain(outputs):
+    if outputs is not None:
         if node.retry is not None:
             outcome.is_retryable = _tells_of_error(outputs)
         if node.on_error is OnError.ERROR_OUTPUT:
             _split_errors(node, inputs, outputs)
-        _write_errors(outputs)
-        pair_outputs(outputs, inputs)
+        if not _is_plain(outputs):
+            _write_errors(outputs)
+            pair_outputs(outputs, inputs)
     if node.always_output and not (outputs and outputs[0]):
         outcome.outputs = [_empty_item(inputs), *(outputs or [])[1:]]
     return outcome
