@@ -63,7 +63,9 @@ class Set(Node):
             except PenstockError as error:
                 if not call.continues_on_fail:
                     raise
-                out.append({"json": {"error": error.message}, "pairedItem": pointer(index)})
+                # The second key, which n8n has too, keeps such items out of an error output.
+                own = pointer(index)
+                out.append({"json": {"error": error.message, "pairedItem": own}, "pairedItem": own})
         return call.items_out(_duplicated(call, out) if prepared.duplicates else out)
 
 
