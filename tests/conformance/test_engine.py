@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from penstock.cli.local_host import LocalHost
+from penstock.cli.local_host import LocalHost, from_cache
 from penstock.cli.rows import Rows
 from penstock.cli.test_data import WithTestData
 from penstock.nodes.registry import REGISTRY
@@ -24,7 +24,7 @@ def rows() -> list[dict[str, Any]]:
 
 async def history_of(document: dict[str, Any]) -> dict[str, Any]:
     plans = PlanCache(WithTestData(REGISTRY))
-    async with LocalHost(plans) as host:
+    async with LocalHost(from_cache(plans)) as host:
         return await Rows(plans, host.run).run({"workflow": document})
 
 

@@ -8,7 +8,7 @@ import asyncio
 import os
 from typing import Any
 
-from penstock.cli.local_host import LocalHost
+from penstock.cli.local_host import LocalHost, from_cache
 from penstock.cli.rows import Rows
 from penstock.cli.test import read_rows
 from penstock.cli.test_data import TestData, WithTestData
@@ -34,7 +34,7 @@ def is_ours(row: dict[str, Any]) -> bool:
 async def failures(rows: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
     plans = PlanCache(WithTestData(REGISTRY), plans_max=16)
     found = []
-    async with LocalHost(plans) as host:
+    async with LocalHost(from_cache(plans)) as host:
         runner = Rows(plans, host.run)
         for row in rows:
             differences = await runner.check(row)

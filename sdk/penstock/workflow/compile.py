@@ -39,10 +39,16 @@ CALLED_FROM_OUTSIDE = ("n8n-nodes-base.webhook", "n8n-nodes-base.formTrigger", *
 
 
 class PlanCache:
-    """Compiled plans by content hash, the least recently used forgotten first."""
+    """Compiled plans by content hash, the least recently used forgotten first.
 
-    def __init__(self, types: NodeTypes, plans_max: int = 512) -> None:
+    `timezone` is the instance's, for documents that set none.
+    """
+
+    def __init__(
+        self, types: NodeTypes, plans_max: int = 512, *, timezone: str = DEFAULT_TIMEZONE
+    ) -> None:
         self._types = types
+        self._timezone = timezone
         self._plans_max = plans_max
         self._plans: OrderedDict[str, Plan] = OrderedDict()
 
@@ -58,7 +64,7 @@ class PlanCache:
         key = key or content_hash(document)
         plan = self.get(key)
         if plan is None:
-            plan = compile_document(document, self._types, key=key)
+            plan = compile_document(document, self._types, key=key, timezone=self._timezone)
             self._plans[key] = plan
             while len(self._plans) > self._plans_max:
                 self._plans.popitem(last=False)

@@ -154,7 +154,7 @@ class _Reader:
             return (0, 0)
         if isinstance(raw, dict):  # some tools write {x, y}
             raw = [raw.get("x"), raw.get("y")]
-        if not isinstance(raw, list) or len(raw) != 2:
+        if not isinstance(raw, list) or len(raw) < 2:
             self._problem(path, "must be [x, y]")
             return (0, 0)
         return (self._number(f"{path}[0]", raw[0], 0), self._number(f"{path}[1]", raw[1], 0))

@@ -5,7 +5,6 @@ Pinned data is used, as in n8n's editor. The output is JSON in the form of the c
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,9 @@ import msgspec
 
 from penstock.cli.arguments import parser
 from penstock.cli.documents import read_document, read_items
-from penstock.cli.local_engine import LocalEngine, Time
-from penstock.cli.local_host import LocalHost
+from penstock.cli.installation import Installation
 from penstock.nodes.registry import REGISTRY
-from penstock.subjects.ids import new_id
 from penstock.subjects.messages import Item
-from penstock.workflow.compile import PlanCache
 from penstock.workflow.document import InvalidDocumentError
 
 EXAMPLES = """\
@@ -59,13 +55,10 @@ def main(argv: list[str]) -> int:
 async def _execute(
     document: dict[str, Any], items: list[Item], others: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    plans = PlanCache(REGISTRY)
-    clock = Time(lambda: time.time_ns() // 1_000_000)
-    async with LocalHost(plans) as host:
-        called = {str(other.get("id")): other for other in others}
-        engine = LocalEngine(plans, host.run, clock, called)
-        plan = plans.add(document)
-        history = await engine.execute(plan, engine.request(plan, new_id(clock.now_ms()), items))
+    async with Installation() as installation:
+        for each in (document, *others):
+            await installation.save(each)
+        history = await installation.execute(document, items)
     return history.as_json()
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from penstock.cli.arguments import parser
 from penstock.cli.documents import read_text
-from penstock.cli.local_host import LocalHost
+from penstock.cli.local_host import LocalHost, from_cache
 from penstock.cli.rows import Rows
 from penstock.cli.test_data import WithTestData
 from penstock.nodes.registry import REGISTRY
@@ -62,7 +62,7 @@ def read_rows(path: Path, fixtures: str = "") -> list[dict[str, Any]]:
 async def _run(rows: list[dict[str, Any]]) -> int:
     plans = PlanCache(WithTestData(REGISTRY), plans_max=16)
     passed = 0
-    async with LocalHost(plans) as host:
+    async with LocalHost(from_cache(plans)) as host:
         runner = Rows(plans, host.run)
         for row in rows:
             found = await runner.check(row)
