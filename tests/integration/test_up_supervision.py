@@ -214,3 +214,16 @@ def test_an_error_output_that_nobody_reads_does_not_stop_the_supervisor(tmp_path
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt others")
+def test_what_a_program_leaves_behind_is_ended_when_up_stops(data: Path) -> None:
+    leaving = {**ALL_STAND_INS, "projector": "tests.integration.stand_in_with_a_child"}
+    with running_up(data, stand_ins=leaving) as up:
+        children = psutil.Process(up.pid_of("projector")).children()
+        assert len(children) == 1
+
+        assert up.stop() == 0
+
+        assert not children[0].is_running()
+        assert up.survivors() == []

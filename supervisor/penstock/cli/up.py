@@ -23,6 +23,7 @@ from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.leftovers import end_leftovers
 from penstock.supervisor.log_file import ErrorOutput, LogFile
+from penstock.supervisor.orphans import Orphans
 from penstock.supervisor.spec import check
 from penstock.supervisor.stack import StackSettings, stack
 from penstock.supervisor.supervisor import Supervisor, SupervisorEvent
@@ -122,6 +123,7 @@ class _Up:
         self._shown_on = ErrorOutput()
         self._log = LogFile(data_dir.logs / "up.log", self._shown_on)
         self._tree: Supervisor | None = None
+        self._orphans = Orphans()
         self._signals = 0
         self._asked = asyncio.Event()
 
@@ -143,11 +145,14 @@ class _Up:
         check(spec)
         tree = self._tree = Supervisor(spec, on_event=self._on_event)
         living = loop.create_task(self._live(tree, settings.url))
+        collecting = loop.create_task(self._orphans.collect_on())
         asked = loop.create_task(self._asked.wait())
         ending = loop.create_task(tree.ended())
         await asyncio.wait({living, asked, ending}, return_when=asyncio.FIRST_COMPLETED)
         failure = living.exception() if living.done() else None
         exit_ = await self._stop(tree, living)
+        collecting.cancel()
+        self._orphans.end()
         if failure is not None:
             raise failure
         if not exit_.is_normal and not self._asked.is_set():
