@@ -14,13 +14,16 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from penstock.gateway.problems import ProblemEntry, ProblemError
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
 DEPTH_MAX = 200
+DRAIN_BYTES_MAX = 64 * 1024 * 1024
 FIELDS_MAX = 10_000
+
+_IS_READ = "penstock.body_is_read"
 
 _decode_json = msgspec.json.Decoder().decode
 
@@ -46,10 +49,13 @@ class ClientGoneError(Exception):
     """The client hung up before it had sent its body."""
 
 
-async def read(receive: Receive, declared: bytes | None, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+async def read(
+    scope: Scope, receive: Receive, declared: str | None, bytes_max: int = BODY_BYTES_MAX
+) -> bytes:
     """The whole body. 413 beyond `bytes_max`, at once when it was declared so large."""
-    if declared is not None and declared.isdigit() and int(declared) > bytes_max:
+    if declared is not None and declared.isdecimal() and int(declared[:19]) > bytes_max:
         raise _too_large(bytes_max)
+    scope[_IS_READ] = True
     event = await receive()
     if event["type"] == "http.disconnect":
         raise ClientGoneError
@@ -65,9 +71,29 @@ async def read(receive: Receive, declared: bytes | None, bytes_max: int = BODY_B
             raise ClientGoneError
         size += len(event["body"])
         if size > bytes_max:
+            await _swallow(receive)
             raise _too_large(bytes_max)
         chunks.append(event["body"])
     return b"".join(chunks)
+
+
+async def drain(scope: Scope, receive: Receive) -> None:
+    """Swallow the body of a request that is refused unread, up to `DRAIN_BYTES_MAX`.
+
+    A connection that is closed with data unread is reset, and then many clients never see the
+    answer that was sent before. Who asked with `Expect: 100-continue` has not sent anything.
+    """
+    if not scope.get(_IS_READ) and all(name != b"expect" for name, _ in scope["headers"]):
+        await _swallow(receive)
+
+
+async def _swallow(receive: Receive) -> None:
+    size = 0
+    while size < DRAIN_BYTES_MAX:
+        event = await receive()
+        if event["type"] == "http.disconnect" or not event["more_body"]:
+            return
+        size += len(event["body"])
 
 
 def parse_json(raw: bytes) -> Any:

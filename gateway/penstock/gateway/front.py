@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 from penstock.gateway.answers import failure
 from penstock.gateway.api.application import application
 from penstock.gateway.api.endpoint import OwnerToken
-from penstock.gateway.bodies import ClientGoneError
+from penstock.gateway.bodies import ClientGoneError, drain
 from penstock.gateway.lifecycle import Lifecycle
 from penstock.gateway.parts import Parts
 from penstock.gateway.problems import starting
@@ -46,5 +46,6 @@ class Front:
             return
         except Exception as error:
             self.life.metrics.webhook_refused += 1
+            await drain(scope, receive)
             answer = failure(error)
         await answer.send(send)

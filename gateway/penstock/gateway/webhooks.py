@@ -71,7 +71,7 @@ class Webhooks:
             clients.check(route, scope, headers)
         if self._leases.limits(route.tenant):
             await self._leases.take(route.tenant)
-        raw = await read(receive, _declared(headers))
+        raw = await read(scope, receive, headers.get("content-length"))
         item = await self._item(route, scope, headers, raw)
         waiting = self._start(route, item)
         try:
@@ -161,7 +161,7 @@ class Webhooks:
         if scope["method"] not in _METHODS:
             raise ProblemError(405, f"{scope['method']} cannot go on with an execution")
         headers = headers_of(scope)
-        raw = await read(receive, _declared(headers))
+        raw = await read(scope, receive, headers.get("content-length"))
         body = await parse(
             headers.get("content-type", ""), raw, self._blobs, binary_property="data"
         )
@@ -206,11 +206,6 @@ def headers_of(scope: Scope) -> dict[str, str]:
         value = raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
-
-
-def _declared(headers: dict[str, str]) -> bytes | None:
-    length = headers.get("content-length")
-    return None if length is None else length.encode()
 
 
 def _unknown(path: str) -> ProblemError:

@@ -24,7 +24,7 @@ from penstock.gateway.api.openapi import document
 from penstock.gateway.api.pages import API_DOCS
 from penstock.gateway.api.shapes import Health
 from penstock.gateway.api.table import ENDPOINTS
-from penstock.gateway.bodies import ClientGoneError
+from penstock.gateway.bodies import ClientGoneError, drain
 from penstock.gateway.lifecycle import Lifecycle
 from penstock.gateway.problems import ProblemError, starting
 from penstock.gateway.webhooks import headers_of
@@ -45,6 +45,7 @@ class Operations:
         except ClientGoneError:
             return
         except Exception as error:
+            await drain(scope, receive)
             await failure(error).send(send)
             return
         if endpoint.streams:

@@ -117,11 +117,7 @@ async def decode_call(
     endpoint: Endpoint, parts: Parts, scope: Scope, *, headers: Mapping[str, str], receive: Receive
 ) -> ApiCall:
     """Read and check everything that an endpoint declares."""
-    raw = await read(
-        receive,
-        headers["content-length"].encode() if "content-length" in headers else None,
-        endpoint.body_bytes_max,
-    )
+    raw = await read(scope, receive, headers.get("content-length"), endpoint.body_bytes_max)
     return ApiCall(
         parts=parts,
         tenant=TENANT,
