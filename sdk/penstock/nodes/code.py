@@ -43,10 +43,7 @@ class Code(Node):
         program = _program(call, each=each)
         if each:
             return call.items_out(_run_each(call, program))
-        value = next(user_code.run(call, program))
-        if isinstance(value, Fault):
-            raise fault_error(value)
-        return call.items_out(all_items(value))
+        return call.items_out(_run_all(call, program))
 
 
 def _program(call: Call, *, each: bool) -> Program:
@@ -60,6 +57,18 @@ def _program(call: Call, *, each: bool) -> Program:
         mode=mode,
         dot_access=language == "python",
     )
+
+
+def _run_all(call: Call, program: Program) -> list[Item]:
+    value = next(user_code.run(call, program))
+    try:
+        if isinstance(value, Fault):
+            raise fault_error(value)
+        return all_items(value)
+    except NodeError as error:
+        if not call.continues_on_fail:
+            raise
+        return [{"json": {"error": error.message}}]
 
 
 def _run_each(call: Call, program: Program) -> list[Item]:
