@@ -95,6 +95,7 @@ class _Scenario:
         faults.delayed = faults.duplicate_work = 0.0
         faults.full_streams.clear()
         faults.stalled_streams.clear()
+        self.world.offset_ms = CLOCK_AHEAD_MS
         for host in self.world.hosts:
             host.bus.on_append = lambda subject: None
             # A timer set by a clock that ran ahead is due when the others get there.
@@ -206,7 +207,7 @@ class _Scenario:
     async def _quiet(self) -> None:
         """No more faults: everything must come to its end, and soon."""
         if all(host.is_dead for host in self.world.hosts):
-            self.world.add_host().clock.offset_ms = CLOCK_AHEAD_MS
+            self.world.add_host()
         for _ in range(int(QUIET_S)):
             await asyncio.sleep(1.0)
             self._resume_waiting()

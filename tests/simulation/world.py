@@ -133,6 +133,8 @@ class World:
         self.hosts: list[SimHost] = []
         self.sandboxes: list[SimSandbox] = []
         self.ran: Counter[tuple[str, int, int]] = Counter()
+        self.offset_ms = 0
+        """What the clocks of new hosts are ahead."""
         self._owners = 0
 
     async def start(self) -> None:
@@ -156,6 +158,7 @@ class World:
         """Start an actor host."""
         self._owners += 1
         host = SimHost(self.broker, f"owner-{self._owners}")
+        host.clock.offset_ms = self.offset_ms
         self.hosts.append(host)
         return host
 

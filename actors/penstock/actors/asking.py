@@ -17,29 +17,34 @@ from penstock.workflow.plan import Plan
 
 
 class Asking:
-    """Answers `ask.<region>.<p>.<kind>`. More kinds are added to `kinds`."""
+    """Answers `ask.<region>.<p>.<kind>`; `stats` in JSON, for people and `penstock status`."""
 
     def __init__(self, bus: Bus, table: Table, inbox: Inbox, replies: Replies) -> None:
         self._bus = bus
         self._table = table
         self._inbox = inbox
         self._replies = replies
-        self.kinds: dict[str, Callable[[bytes], bytes | None]] = {
+        self.on_lease: Callable[[Message], None] = lambda message: None
+        """Answers later by itself."""
+        self.figures: Callable[[], dict[str, object]] = dict
+        self._kinds: dict[str, Callable[[bytes], bytes]] = {
             "state": self._state,
             "reply": self._reply,
+            "stats": lambda _: msgspec.json.encode(self.figures()),
         }
 
     def on_ask(self, message: Message) -> None:
         """Answer one question; one that cannot be read gets no answer."""
-        kind = self.kinds.get(message.subject.rpartition(".")[2])
-        if kind is None or not message.reply:
+        kind = message.subject.rpartition(".")[2]
+        if not message.reply:
             return
         try:
-            answer = kind(message.payload)
+            if kind == "lease":
+                self.on_lease(message)
+            elif kind in self._kinds:
+                self._bus.publish(message.reply, self._kinds[kind](message.payload))
         except PenstockError:
             return
-        if answer is not None:
-            self._bus.publish(message.reply, answer)
 
     def _reply(self, payload: bytes) -> bytes:
         execution = asks.ask_reply.decode(payload).execution
@@ -121,8 +126,3 @@ def _runs(state: State, plan: Plan) -> dict[str, list[NodeRunView]]:
         ]
         for node, runs in state.runs.items()
     }
-
-
-def figures(values: dict[str, object]) -> bytes:
-    """An answer to `stats`: JSON, for people and for `penstock status`."""
-    return msgspec.json.encode(values)

@@ -34,7 +34,8 @@ class Committer:
     """Appends the records of one epoch. `on_fenced` is called at most once, then never again
     anything."""
 
-    def __init__(self, bus: Bus, subject: str, owner: str, on_fenced: Callable[[], None]) -> None:
+    def __init__(self, bus: Bus, subject: str, owner: str) -> None:
+        self.on_fenced: Callable[[], None] = lambda: None
         self.sequence = 0
         """Of the last record that is known to be stored."""
         self.index = 0
@@ -43,7 +44,6 @@ class Committer:
         self._bus = bus
         self._subject = subject
         self._owner = owner
-        self._on_fenced = on_fenced
         self._open: tuple[bytes, Callable[[], None]] | None = None
         self._settling: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -114,7 +114,7 @@ class Committer:
             self._send()
         else:
             self._is_closed = True
-            self._on_fenced()
+            self.on_fenced()
 
     async def _look(self) -> tuple[Verdict | None, int]:
         try:

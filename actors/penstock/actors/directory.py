@@ -49,8 +49,9 @@ class Directory:
             hook(key, record)
 
     def remove_hook(self, hook: Callable[[str, WorkflowRecord | None], None]) -> None:
-        """Tell `hook` nothing more."""
-        self._hooks.remove(hook)
+        """Tell `hook` nothing more, if it was told anything."""
+        if hook in self._hooks:
+            self._hooks.remove(hook)
 
     def get(self, tenant: str, workflow: str) -> WorkflowRecord | None:
         """The record of a workflow."""

@@ -71,7 +71,8 @@ class Leased(msgspec.Struct, array_like=True, tag="g", gc=False):
 class Armed(msgspec.Struct, array_like=True, tag="a", gc=False):
     """A schedule waits: trigger node `node` of `workflow` (version `plan`) is due at `due_ms`.
 
-    Arming again replaces; `due_ms` -1: it will never be due again.
+    Arming again replaces; `due_ms` -1: it will never be due again. Intervals count from
+    `since_ms`.
     """
 
     tenant: str
@@ -79,6 +80,7 @@ class Armed(msgspec.Struct, array_like=True, tag="a", gc=False):
     node: str
     plan: str
     due_ms: int
+    since_ms: int = 0
 
 
 class Fired(msgspec.Struct, array_like=True, tag="f", gc=False):

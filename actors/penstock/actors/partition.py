@@ -18,31 +18,19 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from penstock.actors.asking import Asking, figures
-from penstock.actors.commit import Committer
-from penstock.actors.dispatch import Dispatcher
-from penstock.actors.execution import core
-from penstock.actors.execution.effects import CoreEffect, Dispatch, SetTimer
+from penstock.actors.execution.effects import Dispatch, SetTimer
 from penstock.actors.execution.state import State
-from penstock.actors.inbox import Inbox
 from penstock.actors.journal import RECORDS, Answered, Entry, Happened, Record
-from penstock.actors.mailbox import Envelope, Mailbox
-from penstock.actors.repair import Repairs
-from penstock.actors.replies import Replies
-from penstock.actors.results import Results
+from penstock.actors.mailbox import Envelope
+from penstock.actors.parts import Parts
 from penstock.actors.shared import Shared
-from penstock.actors.snapshotting import Position, Snapshotting
-from penstock.actors.starts import Around
-from penstock.actors.table import Table
-from penstock.actors.takeover import Grown, Replayed, Takeover, build, rebuild
-from penstock.actors.timers import Timers
-from penstock.actors.turns import Abandon, Fail, Turns
-from penstock.actors.wakeup import Continue, Wakeup
+from penstock.actors.snapshotting import Position
+from penstock.actors.takeover import Takeover, rebuild
+from penstock.actors.turns import Fail
 from penstock.subjects import names
 from penstock.subjects.bus import Subscription
 from penstock.subjects.codec import CodecError
 from penstock.subjects.errors import ErrorInfo, PenstockError
-from penstock.subjects.messages import Step
 
 TRANSITIONS_MAX = 1_000
 TICK_S = 1.0
@@ -53,20 +41,20 @@ RELEASE_S = 1.5
 log = logging.getLogger("penstock.actors")
 
 
-class Partition:
+class Partition(Parts):
     """One partition on this host. `own`, then it works until `release` or until it is fenced;
     `on_lost` is called when somebody else owns it."""
 
     def __init__(self, shared: Shared, number: int, on_lost: Callable[["Partition"], None]) -> None:
-        self.shared = shared
-        self.number = number
+        super().__init__(shared, number, self.want_wake)
         self.epoch = 0
         self.is_live = False
         self.transitions = 0
         self._on_lost = on_lost
-        self._make_parts()
+        self.committer.on_fenced = self._fenced
+        self.repairs.rebuild = self._rebuild
+        self.asking.figures = self.figures
         self._subscriptions: list[Subscription] = []
-        self._following: Subscription | None = None
         self._slept: deque[tuple[float, str]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         self._ticking: asyncio.TimerHandle | None = None
@@ -74,41 +62,6 @@ class Partition:
         self._is_draining = False
         self._done_seq = 0
         self._until_stored: list[asyncio.Future[None]] = []
-
-    def _make_parts(self) -> None:
-        shared, number = self.shared, self.number
-        bus, region, quarantine = shared.bus, shared.region, shared.quarantine
-        self.table = Table()
-        self.timers = Timers()
-        self.mailbox = Mailbox()
-        self.inbox = Inbox(self.mailbox, quarantine)
-        self.results = Results(self.table, self.mailbox, quarantine)
-        self.replies = Replies(bus)
-        self.committer = Committer(bus, names.journal(region, number), shared.owner, self._fenced)
-        self.dispatcher = Dispatcher(bus, region, number, on_refused=self._step_refused)
-        self.snapshotting = Snapshotting(
-            shared, number, table=self.table, inbox=self.inbox, replies=self.replies
-        )
-        self.repairs = Repairs(self.table, quarantine, self._rebuild)
-        self.wakeup = Wakeup(self.table, self.mailbox, self._on_end)
-        self.turns = self.repairs.turns = Turns(self._around(), self.wakeup)
-        self.turns.is_first = self.inbox.is_first
-        self.asking = Asking(bus, self.table, self.inbox, self.replies)
-        self.asking.kinds["stats"] = self._figures
-
-    def _around(self) -> Around:
-        return Around(
-            table=self.table,
-            mailbox=self.mailbox,
-            plans=self.shared.plans,
-            directory=self.shared.directory,
-            wake=self.want_wake,
-            admit=self._admit,
-            on_end=self._on_end,
-            on_broken=self.repairs.on_broken,
-            before_change=self.snapshotting.before_change,
-            resume_base=self.shared.resume_base,
-        )
 
     # -- ownership ----------------------------------------------------------------------------
 
@@ -123,50 +76,18 @@ class Partition:
         self.dispatcher.begin(f"{self.number}-{shared.owner}-{self.epoch}")
         replayed = await takeover.replay(self.snapshotting.store, opened.sequence)
         states, lost = await rebuild(replayed, shared.plans, shared.resume_base)
-        self._restore(replayed)
+        self.restore(replayed)
+        self._done_seq = replayed.done_seq
         now_ms = shared.clock.now_ms()
         for state in states:
-            self.table.active[state.request.execution] = state
-            self._repeat(core.outstanding(state, now_ms), state)
+            self.restore_execution(state, now_ms)
         for execution, problem in lost:
-            self.mailbox.put_under_way("", Envelope(Abandon(execution, problem)))
+            self.abandon(execution, problem)
         await self._go_live(now_ms)
-        for waiting in list(self.table.held.values()):
-            self.turns.starts.wait_again(waiting)
+        self.wait_again()
+        shared.directory.on_change(self.schedules.on_directory)
         what = (self.number, self.epoch, len(self.table), replayed.count)
         log.info("partition %d is live: epoch %d, %d open, %d entries replayed", *what)
-
-    def _restore(self, replayed: Replayed) -> None:
-        table = self.table
-        table.kept = replayed.kept
-        table.held.update(replayed.held)
-        for execution in (*replayed.ended, *replayed.rest.beyond, *replayed.reader.taken):
-            if not table.is_open(execution) and execution not in replayed.grown:
-                table.remember(execution)
-        for kept in replayed.kept.values():
-            for at_ms, kind, token in kept.timers:
-                self.timers.set(kept.execution, at_ms, kind, token)
-        for execution, gateway, reply in replayed.rest.replies:
-            self.replies.keep(execution, gateway, reply, self.shared.clock.now_ms())
-        for at_ms, execution, gateway, reply in replayed.replies:
-            self.replies.keep(execution, gateway, reply, at_ms)
-        self.inbox.begin(replayed.reader.input_seq)
-        self._done_seq = self.results.received = replayed.done_seq
-
-    def _repeat(self, effects: list[CoreEffect], state: State) -> None:
-        """What a dead owner may not have done."""
-        request = state.request
-        if all(type(effect) is SetTimer and effect.kind == "timeout" for effect in effects) and (
-            not state.waiting
-        ):
-            self.mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
-        for effect in effects:
-            if isinstance(effect, Dispatch):
-                self.dispatcher.add(effect)
-            elif isinstance(effect, SetTimer):
-                self.timers.set(request.execution, effect.at_ms, effect.kind, effect.token)
-            else:
-                self.turns.repeat(state, effect)
 
     async def _go_live(self, now_ms: int) -> None:
         bus, region, number = self.shared.bus, self.shared.region, self.number
@@ -176,10 +97,15 @@ class Partition:
         done = names.done(region, number)
         self._subscriptions = [
             bus.follow("DONE", done, self._done_seq + 1, self.results.on_message),
+            bus.follow(
+                "EXEC",
+                names.inputs(region, number),
+                self.inbox.received + 1,
+                self.inbox.on_message,
+            ),
             bus.subscribe(f"ask.{region}.{number}.*", self.asking.on_ask),
         ]
         self.is_live = True
-        self._follow_inputs()
         self.shared.live.append(self)
         self.dispatcher.flush()
         self.replies.send_again(now_ms - REPLY_AGAIN_MS)
@@ -205,6 +131,7 @@ class Partition:
         self._stop_listening()
         self.committer.close()
         self.dispatcher.close()
+        self.quotas.close()
         self.snapshotting.close()
         self.repairs.close()
         for handle in (self._alarm, self._ticking):
@@ -215,19 +142,12 @@ class Partition:
         for subscription in self._subscriptions:
             subscription.close()
         self._subscriptions = []
-        if self._following is not None:
-            self._following.close()
-            self._following = None
+        self.shared.directory.remove_hook(self.schedules.on_directory)
 
     def _fenced(self) -> None:
         log.warning("partition %d: another owner took over", self.number)
         self.close()
         self._on_lost(self)
-
-    def _follow_inputs(self) -> None:
-        subject = names.inputs(self.shared.region, self.number)
-        start = self.inbox.received + 1
-        self._following = self.shared.bus.follow("EXEC", subject, start, self.inbox.on_message)
 
     def on_reconnect(self, steps: int, done: int) -> None:
         """After an outage: the last sequences of STEPS and DONE, which are in memory only and may
@@ -259,13 +179,14 @@ class Partition:
             self.inbox.drain()
         if self.results.has_arrived:
             self.results.drain()
-        has_timers = self.timers.next_ms is not None
+        has_timers = self._next_ms() is not None
         if not (has_timers or self.mailbox or self.wakeup.within):
             return
         now_ms = self.shared.clock.now_ms()
         if has_timers:
             for due in self.timers.due(now_ms):
                 self.mailbox.put_under_way("", Envelope(due))
+            self.schedules.put_due(now_ms)
         if self.mailbox or self.wakeup.within:
             self._handle(now_ms)
         if has_timers and not self.committer.is_busy:
@@ -355,7 +276,8 @@ class Partition:
             if state.is_finished:
                 continue  # it went on within the same wake-up
             if type(effect) is Dispatch:
-                self.dispatcher.add(effect)
+                if self.quotas.may_send(effect):
+                    self.dispatcher.add(effect)
             elif type(effect) is SetTimer:
                 execution = state.request.execution
                 self.timers.set(execution, effect.at_ms, effect.kind, effect.token)
@@ -364,6 +286,8 @@ class Partition:
                 self.replies.add(entry.execution, entry.to, entry.response, wakeup.now_ms)
         self.dispatcher.flush()
         self.replies.flush()
+        for subject, payload in wakeup.outgoing:
+            self.shared.bus.publish(subject, payload)
         taps = self.shared.taps
         taps.refill(wakeup.now_ms)
         for told in wakeup.told:
@@ -387,9 +311,14 @@ class Partition:
 
     # -- time ---------------------------------------------------------------------------------
 
+    def _next_ms(self) -> int | None:
+        """When a timer is due next."""
+        one, other = self.timers.next_ms, self.schedules.timers.next_ms
+        return other if one is None else one if other is None else min(one, other)
+
     def _set_alarm(self, now_ms: int) -> None:
         """Wake up when the next timer is due; the tick notices a clock that jumps."""
-        next_ms = self.timers.next_ms
+        next_ms = self._next_ms()
         if next_ms is None or next_ms - now_ms > TICK_S * 1000:
             return
         if self._alarm is not None:
@@ -403,6 +332,7 @@ class Partition:
         loop = asyncio.get_running_loop()
         self._ticking = loop.call_later(TICK_S, self._tick)
         self.dispatcher.send_overdue()
+        self.quotas.tick()
         self.replies.expire(self.shared.clock.now_ms())
         if not self.committer.is_busy:
             self._passivate(loop.time())
@@ -417,48 +347,11 @@ class Partition:
                 self.snapshotting.before_change(execution)
                 self.table.passivate(execution)
 
-    # -- the rest -----------------------------------------------------------------------------
-
-    def _admit(self, tenant: str) -> str:
-        return ""
-
-    def _on_end(self, tenant: str) -> None:
-        return
-
-    def _step_refused(self, step: Step, error: PenstockError) -> None:
-        """A step that no message can carry fails its execution."""
-        info = ErrorInfo(message=f"The step is too large to be sent: {error.message}")
-        self.mailbox.put_under_way(step.tenant, Envelope(Fail(step.execution, info)))
-        self.want_wake()
-
     async def _rebuild(self, execution: str) -> State | None:
         """The execution as the journal has it, once what it did is in there."""
         await self._settled()
-        takeover = Takeover(self.shared.bus, self.shared.region, self.number)
-        replayed = await takeover.replay(self.snapshotting.store, self.committer.sequence)
-        grown = replayed.grown.get(execution)
-        if grown is None and execution in replayed.kept:
-            grown = Grown(replayed.kept[execution], [])
-        if grown is None:
-            return None
-        plan = await self.shared.plans.load(grown.base.plan)
-        return None if isinstance(plan, str) else build(plan, grown, self.shared.resume_base)
+        return await self.rebuild(execution)
 
-    def _figures(self, _: bytes) -> bytes:
-        table = self.table
-        return figures(
-            {
-                "partition": self.number,
-                "owner": self.shared.owner,
-                "epoch": self.epoch,
-                "transitions": self.transitions,
-                "open": len(table.active),
-                "passivated": len(table.kept),
-                "held": len(table.held),
-                "outstanding": len(self.dispatcher),
-                "timers": len(self.timers),
-                "waiting": len(self.mailbox),
-                "repaired": self.repairs.count,
-                "stuck": self.committer.waiting_reason,
-            }
-        )
+    def figures(self) -> dict[str, object]:
+        """For `stats`."""
+        return {**super().figures(), "epoch": self.epoch, "transitions": self.transitions}

@@ -28,15 +28,15 @@ Rebuild = Callable[[str], Awaitable[State | None]]
 
 
 class Repairs:
-    """The repairs of one partition. `rebuild` reads the journal as it is once no append is in
-    flight, and gives None when the execution is not open in it."""
+    """The repairs of one partition. `rebuild` reads the journal once the record in flight is in
+    it, and gives None when the execution is not open there."""
 
-    def __init__(self, table: Table, quarantine: Quarantine, rebuild: Rebuild) -> None:
+    def __init__(self, table: Table, quarantine: Quarantine) -> None:
         self.count = 0
         self.turns: Turns | None = None
+        self.rebuild: Rebuild | None = None
         self._table = table
         self._quarantine = quarantine
-        self._rebuild = rebuild
         self._tried: dict[str, object] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -76,9 +76,10 @@ class Repairs:
             task.cancel()
 
     async def _repair(self, execution: str, tenant: str) -> None:
+        assert self.rebuild is not None
         while True:
             try:
-                state = await self._rebuild(execution)
+                state = await self.rebuild(execution)
                 break
             except BusError:
                 await asyncio.sleep(RETRY_S)

@@ -23,6 +23,7 @@ from penstock.actors.execution.state import State
 from penstock.actors.journal import Happened, Held
 from penstock.actors.mailbox import Envelope, Mailbox
 from penstock.actors.plans import Plans
+from penstock.actors.quotas import Quotas
 from penstock.actors.table import Table, Waiting
 from penstock.actors.wakeup import Told, Wakeup
 from penstock.subjects.errors import ErrorInfo
@@ -55,10 +56,7 @@ class Around(msgspec.Struct, frozen=True):
     directory: Directory
     wake: Callable[[], None]
     """Something was put in the mailbox from outside of a wake-up."""
-    admit: Callable[[str], str]
-    """(tenant) to the reason why no more of it may start now, empty when one may."""
-    on_end: Callable[[str], None]
-    """(tenant): one that was admitted is over."""
+    quotas: Quotas
     on_broken: Callable[[str, Envelope, Exception], None]
     """A message whose handling raised; the execution's state in memory is not to be trusted."""
     before_change: Callable[[str], None]
@@ -76,7 +74,7 @@ class Starts:
 
     def take(self, request: RunRequest, *, is_written: bool) -> None:
         """Start a request, or hold it. `is_written`: it stands in the inputs."""
-        reason = "" if request.parent else self._around.admit(request.tenant)
+        reason = self._admit(request)
         plan = self._around.plans.get(request.plan)
         if plan is not None and not reason:
             self._start(plan, request, is_written=is_written)
@@ -95,7 +93,7 @@ class Starts:
             error = ErrorInfo(message=message.problem, name="WorkflowOperationError")
             self.end_unstarted(request, "error", error)
             return
-        reason = "" if request.parent else self._around.admit(request.tenant)
+        reason = self._admit(request, is_held=True)
         if reason:
             waiting.reason = reason
             return
@@ -128,6 +126,11 @@ class Starts:
         if request.parent:
             self._return(ReturnToParent(request.parent, request.execution, None, error))
 
+    def _admit(self, request: RunRequest, *, is_held: bool = False) -> str:
+        if request.parent:
+            return ""  # it runs in the place of its parent
+        return self._around.quotas.admit(request.tenant, request.execution, is_held=is_held)
+
     def _hold(self, request: RunRequest, reason: str, *, is_written: bool) -> None:
         self._table.held[request.execution] = Waiting(request, reason)
         copy = None if is_written else request
@@ -146,7 +149,7 @@ class Starts:
             info = ErrorInfo(message=f"Penstock failed: {error!r}", name="internal")
             self.end_unstarted(request, "error", info)
             if not request.parent:
-                self._around.on_end(request.tenant)
+                self._around.quotas.ended(request.tenant)
             return
         if not is_written:
             started = turn.events[0]
@@ -157,7 +160,7 @@ class Starts:
 
     def _wait_for_plan(self, request: RunRequest) -> None:
         if not request.parent:
-            self._around.on_end(request.tenant)  # admitted in vain; it asks again
+            self._around.quotas.ended(request.tenant)  # admitted in vain; it asks again
         self._load(request)
 
     def _load(self, request: RunRequest) -> None:

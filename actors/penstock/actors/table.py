@@ -32,6 +32,7 @@ class Kept(msgspec.Struct, array_like=True, gc=False):
     state: bytes
     timers: list[tuple[int, TimerKind, int]]
     is_idle: bool
+    is_child: bool = False
 
 
 class Waiting(msgspec.Struct, array_like=True, gc=False):
@@ -111,6 +112,7 @@ def pack(state: State) -> Kept:
         state=_encode(core.dump(state)),
         timers=[(e.at_ms, e.kind, e.token) for e in wanted if isinstance(e, SetTimer)],
         is_idle=is_idle,
+        is_child=bool(request.parent),
     )
 
 

@@ -52,6 +52,8 @@ class Wakeup:
         self.told: list[Told] = []
         self.ended: list[str] = []
         self.slept: list[str] = []
+        self.outgoing: list[tuple[str, bytes]] = []
+        """Subjects and payloads to publish."""
         self.transitions = 0
 
     def record(self, state: State, turn: core.Turn) -> None:

@@ -1,0 +1,195 @@
+"""The parts of an owned partition, made and joined; and their state after a takeover."""
+
+from collections.abc import Callable
+
+from penstock.actors.asking import Asking
+from penstock.actors.commit import Committer
+from penstock.actors.dispatch import Dispatcher
+from penstock.actors.execution import core
+from penstock.actors.execution.effects import CoreEffect, Dispatch, SetTimer
+from penstock.actors.execution.state import State
+from penstock.actors.inbox import Inbox
+from penstock.actors.journal import Armed, Disarmed, Fired
+from penstock.actors.mailbox import Envelope, Mailbox
+from penstock.actors.quotas import Quotas
+from penstock.actors.repair import Repairs
+from penstock.actors.replies import Replies
+from penstock.actors.results import Results
+from penstock.actors.schedules import Due, Schedules, WorkflowChanged
+from penstock.actors.shared import Shared
+from penstock.actors.snapshotting import Snapshotting
+from penstock.actors.starts import Around, Release
+from penstock.actors.table import Table
+from penstock.actors.takeover import Grown, Replayed, Takeover, build
+from penstock.actors.tenancy import Asked, Tenancy
+from penstock.actors.timers import Timers
+from penstock.actors.turns import Abandon, Fail, Turns
+from penstock.actors.wakeup import Continue, Wakeup
+from penstock.subjects import names
+from penstock.subjects.errors import ErrorInfo, PenstockError
+from penstock.subjects.messages import Step, TenantLimits
+
+
+class Parts:
+    """One of each. Knows nothing of the loop that drives them."""
+
+    def __init__(self, shared: Shared, number: int, wake: Callable[[], None]) -> None:
+        self.shared = shared
+        self.number = number
+        self._wake = wake
+        bus, region, quarantine = shared.bus, shared.region, shared.quarantine
+        self.table = Table()
+        self.timers = Timers()
+        self.mailbox = Mailbox()
+        self.inbox = Inbox(self.mailbox, quarantine)
+        self.results = Results(self.table, self.mailbox, quarantine)
+        self.replies = Replies(bus)
+        self.quotas = Quotas(bus, region, shared.partitions, number)
+        self.committer = Committer(bus, names.journal(region, number), shared.owner)
+        self.dispatcher = Dispatcher(bus, region, number, on_refused=self._step_refused)
+        self.snapshotting = Snapshotting(
+            shared, number, table=self.table, inbox=self.inbox, replies=self.replies
+        )
+        self.repairs = Repairs(self.table, quarantine)
+        self.wakeup = Wakeup(self.table, self.mailbox, self.quotas.ended)
+        around = self._around()
+        self.turns = self.repairs.turns = Turns(around, self.wakeup)
+        self.turns.is_first = self.inbox.is_first
+        self.tenancy = Tenancy(self.mailbox, self.wakeup)
+        place = (number, shared.partitions)
+        self.schedules = Schedules(around, self.wakeup, self.turns.starts, place)
+        self.asking = Asking(bus, self.table, self.inbox, self.replies)
+        self._join()
+
+    def _around(self) -> Around:
+        return Around(
+            table=self.table,
+            mailbox=self.mailbox,
+            plans=self.shared.plans,
+            directory=self.shared.directory,
+            wake=self._wake,
+            quotas=self.quotas,
+            on_broken=self.repairs.on_broken,
+            before_change=self.snapshotting.before_change,
+            resume_base=self.shared.resume_base,
+        )
+
+    def _join(self) -> None:
+        self.turns.add_handler(Asked, self.tenancy.on_asked)
+        self.turns.add_handler(TenantLimits, self.tenancy.on_limits)
+        self.turns.add_handler(WorkflowChanged, self.schedules.on_changed)
+        self.turns.add_handler(Due, self.schedules.on_due)
+        self.snapshotting.actors["tenants"] = self.tenancy.tenants
+        self.snapshotting.actors["schedules"] = self.schedules
+        self.asking.on_lease = self.tenancy.on_ask
+        self.quotas.on_free = self._may_start
+        self.quotas.on_step = self._may_send
+
+    def _may_start(self, tenant: str, execution: str) -> None:
+        self.mailbox.put_under_way(tenant, Envelope(Release(execution)))
+        self._wake()
+
+    def _may_send(self, dispatch: Dispatch) -> None:
+        state = self.table.active.get(dispatch.step.execution)
+        step = dispatch.step
+        if state is not None and (state.seq, state.attempt) == (step.seq, step.attempt):
+            self.dispatcher.add(dispatch)
+            self.dispatcher.flush()
+
+    def _step_refused(self, step: Step, error: PenstockError) -> None:
+        """A step that no message can carry fails its execution."""
+        info = ErrorInfo(message=f"The step is too large to be sent: {error.message}")
+        self.mailbox.put_under_way(step.tenant, Envelope(Fail(step.execution, info)))
+        self._wake()
+
+    # -- after a takeover -----------------------------------------------------------------------
+
+    def restore(self, replayed: Replayed) -> None:
+        """Take up what the journal tells, except for executions that must be built."""
+        table, rest = self.table, replayed.rest
+        table.kept = replayed.kept
+        table.held.update(replayed.held)
+        for execution in (*replayed.ended, *rest.beyond, *replayed.reader.taken):
+            if not table.is_open(execution) and execution not in replayed.grown:
+                table.remember(execution)
+        for kept in replayed.kept.values():
+            self.quotas.restore(kept.tenant, running=0 if kept.is_child else 1)
+            for at_ms, kind, token in kept.timers:
+                self.timers.set(kept.execution, at_ms, kind, token)
+        for execution, gateway, reply in rest.replies:
+            self.replies.keep(execution, gateway, reply, self.shared.clock.now_ms())
+        for at_ms, execution, gateway, reply in replayed.replies:
+            self.replies.keep(execution, gateway, reply, at_ms)
+        self.inbox.begin(replayed.reader.input_seq)
+        self.results.received = replayed.done_seq
+        self.tenancy.tenants.load(rest.actors.get("tenants", []))
+        self.schedules.load(rest.actors.get("schedules", []))
+        for entry in replayed.others:
+            if isinstance(entry, Armed | Fired | Disarmed):
+                self.schedules.replay(entry)
+            else:
+                self.tenancy.replay(entry)
+        self.schedules.set_all_timers()
+
+    def restore_execution(self, state: State, now_ms: int) -> None:
+        """Take up an execution, and do again what a dead owner may not have done for it."""
+        request = state.request
+        self.table.active[request.execution] = state
+        if not request.parent:
+            self.quotas.restore(request.tenant, running=1)
+        effects = core.outstanding(state, now_ms)
+        if not state.waiting and all(_is_timeout(effect) for effect in effects):
+            self.mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
+        for effect in effects:
+            if isinstance(effect, Dispatch):
+                self.dispatcher.add(effect)
+            elif isinstance(effect, SetTimer):
+                self.timers.set(request.execution, effect.at_ms, effect.kind, effect.token)
+            else:
+                self.turns.repeat(state, effect)
+
+    def abandon(self, execution: str, problem: str) -> None:
+        """An execution cannot be taken up: it ends with that as its error."""
+        self.mailbox.put_under_way("", Envelope(Abandon(execution, problem)))
+
+    def wait_again(self) -> None:
+        """Held executions go on waiting for what they wait for."""
+        for waiting in list(self.table.held.values()):
+            if waiting.reason == "concurrency":
+                request = waiting.request
+                self.quotas.restore(request.tenant, held=request.execution)
+            else:
+                self.turns.starts.wait_again(waiting)
+
+    async def rebuild(self, execution: str) -> State | None:
+        """The execution as the journal has it up to the last stored record."""
+        shared = self.shared
+        takeover = Takeover(shared.bus, shared.region, self.number)
+        replayed = await takeover.replay(self.snapshotting.store, self.committer.sequence)
+        grown = replayed.grown.get(execution)
+        if grown is None and execution in replayed.kept:
+            grown = Grown(replayed.kept[execution], [])
+        if grown is None:
+            return None
+        plan = await shared.plans.load(grown.base.plan)
+        return None if isinstance(plan, str) else build(plan, grown, shared.resume_base)
+
+    def figures(self) -> dict[str, object]:
+        """For `stats`."""
+        return {
+            "partition": self.number,
+            "owner": self.shared.owner,
+            "open": len(self.table.active),
+            "passivated": len(self.table.kept),
+            "held": len(self.table.held),
+            "outstanding": len(self.dispatcher),
+            "timers": len(self.timers),
+            "waiting": len(self.mailbox),
+            "repaired": self.repairs.count,
+            "stuck": self.committer.waiting_reason,
+            "taps_shed": self.shared.taps.shed,
+        }
+
+
+def _is_timeout(effect: CoreEffect) -> bool:
+    return type(effect) is SetTimer and effect.kind == "timeout"

@@ -1,0 +1,166 @@
+"""Quotas: what this partition may start and send for each tenant, under leases from its actor.
+
+Concurrency counts executions that nobody called (a child runs in its parent's slot). Over it, an
+execution is held with the reason `concurrency` and starts, in order, when one ends. Steps beyond
+a tenant's rate wait for tokens. The rate of executions is the gateways' to refuse.
+
+Until the tenant's actor has answered once, and while nobody can answer, work goes on with what is
+known: an outage of the limiter must not become an outage of the work.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from penstock.actors.execution.effects import Dispatch
+from penstock.actors.tenant import SLOTS
+from penstock.subjects import asks, names
+from penstock.subjects.bus import Bus
+from penstock.subjects.codec import CodecError
+from penstock.subjects.errors import BusError
+from penstock.subjects.ids import partition_of
+
+STEPS = "steps"
+STEPS_LEASE = 64
+
+
+class _Quota:
+    """What is known of one tenant here."""
+
+    __slots__ = (
+        "asking",
+        "is_concurrency_limited",
+        "is_rate_limited",
+        "known_until_s",
+        "running",
+        "slots",
+        "steps",
+        "tokens",
+        "waiting",
+    )
+
+    def __init__(self) -> None:
+        self.is_concurrency_limited = False
+        self.is_rate_limited = False
+        self.known_until_s = 0.0
+        self.running = 0
+        self.slots = 0
+        self.tokens = 0
+        self.waiting: deque[str] = deque()
+        self.steps: deque[Dispatch] = deque()
+        self.asking: asyncio.Task[None] | None = None
+
+
+class Quotas:
+    """See the module's text. `on_free(tenant, execution)`: a held execution may start;
+    `on_step(dispatch)`: a step that waited may be sent."""
+
+    def __init__(self, bus: Bus, region: str, partitions: int, number: int) -> None:
+        self.on_free: Callable[[str, str], None] = lambda tenant, execution: None
+        self.on_step: Callable[[Dispatch], None] = lambda dispatch: None
+        self._bus = bus
+        self._region = region
+        self._partitions = partitions
+        self._holder = f"p{number}"
+        self._quotas: dict[str, _Quota] = {}
+
+    def admit(self, tenant: str, execution: str, *, is_held: bool = False) -> str:
+        """Why `execution` may not start now, and it is queued; empty: it may, and counts."""
+        quota = self._quotas.get(tenant)
+        if quota is None:
+            quota = self._learn(tenant)
+        if quota.is_concurrency_limited:
+            is_behind = bool(quota.waiting) and not is_held
+            if quota.running >= quota.slots or is_behind:
+                if is_held:
+                    quota.waiting.appendleft(execution)
+                else:
+                    quota.waiting.append(execution)
+                self._ask_soon(tenant, quota)
+                return "concurrency"
+        quota.running += 1
+        return ""
+
+    def ended(self, tenant: str) -> None:
+        """One that was admitted is over."""
+        quota = self._quotas[tenant]
+        quota.running -= 1
+        if quota.waiting:
+            self._free(tenant, quota)
+
+    def restore(self, tenant: str, *, running: int = 0, held: str = "") -> None:
+        """What a takeover found running, or held."""
+        quota = self._quotas.get(tenant) or self._learn(tenant)
+        quota.running += running
+        if held:
+            quota.waiting.append(held)
+
+    def may_send(self, dispatch: Dispatch) -> bool:
+        """Whether a step may go now; else it is kept and given to `on_step` later."""
+        quota = self._quotas.get(dispatch.step.tenant)
+        if quota is None or not quota.is_rate_limited:
+            return True
+        if quota.tokens > 0 and not quota.steps:
+            quota.tokens -= 1
+            return True
+        quota.steps.append(dispatch)
+        self._ask_soon(dispatch.step.tenant, quota)
+        return False
+
+    def tick(self) -> None:
+        """Once a second: renew what is known and what is wanted."""
+        now_s = asyncio.get_running_loop().time()
+        for tenant, quota in self._quotas.items():
+            if quota.is_concurrency_limited or quota.steps or now_s >= quota.known_until_s:
+                self._ask_soon(tenant, quota)
+
+    def close(self) -> None:
+        """Ask no more."""
+        for quota in self._quotas.values():
+            if quota.asking is not None:
+                quota.asking.cancel()
+
+    def _learn(self, tenant: str) -> _Quota:
+        quota = self._quotas[tenant] = _Quota()
+        self._ask_soon(tenant, quota)
+        return quota
+
+    def _ask_soon(self, tenant: str, quota: _Quota) -> None:
+        if quota.asking is None:
+            quota.asking = asyncio.ensure_future(self._ask(tenant, quota))
+
+    async def _ask(self, tenant: str, quota: _Quota) -> None:
+        try:
+            wanted = quota.running + len(quota.waiting)
+            slots = await self._question(tenant, SLOTS, wanted, quota.running)
+            quota.is_concurrency_limited = slots.limited
+            quota.slots = slots.granted
+            tokens = STEPS_LEASE if quota.steps else 0
+            steps = await self._question(tenant, STEPS, tokens, 0)
+            quota.is_rate_limited = steps.limited
+            quota.tokens += steps.granted
+            now_s = asyncio.get_running_loop().time()
+            quota.known_until_s = now_s + min(slots.ttl_ms, steps.ttl_ms) / 1000
+        except (BusError, CodecError):
+            return  # nobody answers now: what is known goes on to hold
+        finally:
+            quota.asking = None
+        self._free(tenant, quota)
+
+    async def _question(self, tenant: str, kind: str, tokens: int, using: int) -> asks.LeaseAnswer:
+        partition = partition_of(f"tenant/{tenant}", self._partitions)
+        question = asks.AskLease(tenant, kind, tokens, self._holder, using)
+        subject = names.ask(self._region, partition, "lease")
+        answer = await self._bus.request(subject, asks.ask_lease.encode(question))
+        return asks.lease_answer.decode(answer)
+
+    def _free(self, tenant: str, quota: _Quota) -> None:
+        """Let go what may go."""
+        count = len(quota.waiting)
+        if quota.is_concurrency_limited:
+            count = min(count, quota.slots - quota.running)
+        for _ in range(count):
+            self.on_free(tenant, quota.waiting.popleft())
+        while quota.steps and (quota.tokens > 0 or not quota.is_rate_limited):
+            quota.tokens -= 1 if quota.is_rate_limited else 0
+            self.on_step(quota.steps.popleft())
