@@ -6,6 +6,7 @@ from typing import Any
 
 from penstock.subjects.messages import Cancel, Resume
 from tests.simulation import virtual
+from tests.simulation.virtual import START_MS
 from tests.simulation.workflows import ALL, STATUS
 from tests.simulation.world import SimHost, World
 
@@ -13,6 +14,7 @@ EXECUTIONS = 24
 FAULTS_S = 20.0
 QUIET_S = 300.0
 CLOCK_AHEAD_MS = 20_000_000
+PERIOD_MS = 3_000
 
 
 class ViolationError(AssertionError):
@@ -64,9 +66,14 @@ class _Scenario:
     async def run(self) -> dict[str, Any]:
         world = self.world
         await world.start()
+        if self.random.random() < 0.3:
+            await world.limit_concurrency(self.random.choice((1, 3, 6)))
         self._begin_faults()
         await self._disturb()
+        await asyncio.sleep(FAULTS_S / 4)
         self._end_faults()
+        await world.set_schedule(is_on=False)
+        await world.limit_concurrency(-1)
         await self._quiet()
         problems = [*world.ledger.problems, *self._check()]
         world.close()
@@ -230,6 +237,7 @@ class _Scenario:
             if execution not in ledger.ends
         ]
         problems += [f"{execution} is open for ever" for execution in ledger.open()]
+        problems += self._check_schedule()
         for execution, name in world.gateway.sent.items():
             status = ledger.ends.get(execution)
             if status == "canceled" and execution in self.canceled:
@@ -241,4 +249,17 @@ class _Scenario:
                 problems.append(f"{execution} ({name}) did {ledger.story(execution)}")
             if status is not None and execution not in ledger.answered:
                 problems.append(f"{execution} ({name}) never answered its caller")
+        return problems
+
+    def _check_schedule(self) -> list[str]:
+        """Every due time up to the last one that fired has fired, once (the ledger sees twice)."""
+        ledger = self.world.ledger
+        due = sorted(due_ms for _, due_ms in ledger.fired)
+        if not due:
+            return ["the schedule never fired"]
+        wanted = range(START_MS + PERIOD_MS, due[-1] + 1, PERIOD_MS)
+        problems = [] if due == list(wanted) else [f"fired at {due}, not each {PERIOD_MS} ms"]
+        for execution in ledger.fired.values():
+            if ledger.ends.get(execution) != "success":
+                problems.append(f"{execution} (scheduled) ended: {ledger.ends.get(execution)}")
         return problems

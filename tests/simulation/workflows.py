@@ -125,6 +125,14 @@ FAILING = document(
     edges={"start": [["stop"]]},
 )
 
+SCHEDULED = document(
+    "scheduled",
+    node("start", "interval", 1, interval=3, unit="seconds"),
+    mark("b"),
+    edges={"start": [["b"]]},
+)
+SCHEDULED["penstock"] = {"misfire": "all"}
+
 ALL = {
     document["name"]: document
     for document in (INLINE, DISPATCHED, WAITING, CALLED, RETRYING, LOOPING, PARENT, FAILING)

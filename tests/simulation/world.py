@@ -18,7 +18,7 @@ from penstock.subjects.bus import Ack
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.ids import new_id, partition_of, root_of
 from penstock.subjects.memory_broker import Faults, MemoryBroker
-from penstock.subjects.messages import Cancel, ReplyTo, Resume, RunRequest
+from penstock.subjects.messages import Cancel, ReplyTo, Resume, RunRequest, Signal, TenantLimits
 from penstock.subjects.streams import Budget, ensure
 from penstock.subjects.workflows import Version, WorkflowRecord, workflow_key, workflow_record
 from penstock.workflow.compile import compile_document
@@ -26,8 +26,8 @@ from penstock.workflow.document import content_hash, encode
 from tests.simulation.freezing import FreezingBus
 from tests.simulation.ledger import Ledger
 from tests.simulation.sandbox import SimSandbox
-from tests.simulation.virtual import VirtualClock
-from tests.simulation.workflows import ALL
+from tests.simulation.virtual import START_MS, VirtualClock
+from tests.simulation.workflows import ALL, SCHEDULED
 
 PARTITIONS = 2
 
@@ -100,7 +100,10 @@ class SimGateway:
 
     def signal(self, signal: Cancel | Resume) -> None:
         """Send a signal."""
-        partition = partition_of(root_of(signal.execution), PARTITIONS)
+        self.send_signal(partition_of(root_of(signal.execution), PARTITIONS), signal)
+
+    def send_signal(self, partition: int, signal: Signal) -> None:
+        """Send a signal to a partition."""
         self._send(names.signals("local", partition), SIGNALS.encode([signal]), self._id(), "")
 
     def _id(self) -> str:
@@ -127,7 +130,8 @@ class World:
         self.faults = Faults(random=Random(seed + 1))
         self.broker = MemoryBroker(self.faults)
         self.plans = {
-            (plan := compile_document(document, REGISTRY)).hash: plan for document in ALL.values()
+            (plan := compile_document(document, REGISTRY)).hash: plan
+            for document in (*ALL.values(), SCHEDULED)
         }
         self.hashes = {name: content_hash(document) for name, document in ALL.items()}
         self.hosts: list[SimHost] = []
@@ -139,7 +143,7 @@ class World:
 
     async def start(self) -> None:
         """Declare everything and start two actor hosts and two sandbox hosts."""
-        bus = MemoryBus(self.broker)
+        bus = self._admin = MemoryBus(self.broker)
         await ensure(bus, "local", Budget(file_bytes=1 << 40))
         for name, document in ALL.items():
             key = self.hashes[name]
@@ -147,9 +151,9 @@ class World:
             record = WorkflowRecord(name, "main", name, [Version(1, key, 0)], 0, 0)
             frame = workflow_record.encode(record)
             await bus.bucket("workflows").put(workflow_key("main", name), frame)
+        await self.set_schedule(is_on=True)
         self.ledger = Ledger(self.broker, PARTITIONS, self.plans)
         self.gateway = SimGateway(self.broker, self.random)
-        self._admin = bus
         for _ in range(2):
             self.add_host()
             await self.add_sandbox()
@@ -168,6 +172,24 @@ class World:
         self.sandboxes.append(sandbox)
         await sandbox.start()
         return sandbox
+
+    async def set_schedule(self, *, is_on: bool) -> None:
+        """Activate or deactivate the workflow that fires every three seconds."""
+        key = content_hash(SCHEDULED)
+        name, now_ms = "scheduled", START_MS
+        record = WorkflowRecord(name, "main", name, [Version(1, key, 0)], now_ms, now_ms)
+        record.schedules = ["start"]
+        record.active_hash = key if is_on else ""
+        record.activated_ms = now_ms
+        await self._admin.bucket("plans").put(key, encode(SCHEDULED))
+        frame = workflow_record.encode(record)
+        await self._admin.bucket("workflows").put(workflow_key("main", name), frame)
+
+    async def limit_concurrency(self, most: int) -> None:
+        """Let so many executions of the tenant run at once (-1: any number)."""
+        partition = partition_of("tenant/main", PARTITIONS)
+        limits = TenantLimits("main", concurrency=most)
+        self.gateway.send_signal(partition, limits)
 
     async def mark_history(self) -> None:
         """Report how far the ledger is, so that the owners may trim."""
