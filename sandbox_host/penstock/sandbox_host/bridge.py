@@ -84,12 +84,6 @@ class Bridge(ValueQuestions):
             },
         }
 
-    def input(self) -> list[Any]:
-        return self._call.items
-
-    def no_input(self) -> None:
-        raise NodeError("No execution data available", name="ExpressionError")
-
     def words(self, message: str, line: int, column: int) -> str:
         return faults.words(self._source, message, line=line, column=column)
 

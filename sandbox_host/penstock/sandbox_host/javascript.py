@@ -11,7 +11,7 @@ the host, which kills the worker from outside.
 import re
 import time
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ number are the prelude's and all others the user's."""
 _PRELUDE = Path(__file__).with_name("prelude")
 
 _NEVER = '{"e":{"name":"Error","message":"The code waits for something that never comes"}}'
+_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
@@ -46,10 +47,8 @@ def part_source(name: str) -> str:
 _FRAME = re.compile(r"    at (\S+) \((?:code:(\d+):(\d+)|native)\)")
 
 
-@lru_cache(maxsize=64)
-def _mentioned(source: str, mode: str) -> str:
-    """The names to define for `source`, as JSON: the others would cost time and never be seen."""
-    return msgspec.json.encode(names_of(source, mode)).decode()
+def _text(value: Any) -> str:
+    return _encode(value).decode()
 
 
 class Realm:
@@ -65,14 +64,20 @@ class Realm:
         bridge = Bridge(call, source=source, part=part_source)
         context.add_callable("__host", bridge.answer)
         self._enter = context.eval(part_source("core"))
-        self._enter("boot", mode, _mentioned(source, mode))
+        self._names = names_of(source, mode)
+        self._enter("boot", _text([mode, self._names.input]), _text(call.items))
+        if self._names.other:
+            self._enter("define", _text(self._names.other), "")
 
     def define(self, source: str, *, is_async: bool = True) -> Fault | None:
         """Make `source` the body of the function that `evaluate` calls."""
         kind = "async function" if is_async else "function"
         try:
-            user = self._context.eval(f"{_MARGIN}({kind}(){{{source}\n}})")
-            self._enter("user", user)
+            names = ",".join(self._names.input)
+            user = self._context.eval(
+                f"{_MARGIN}(function({names}){{return {kind}(){{{source}\n}}}})"
+            )
+            self._enter("user", user, "")
         except (_quickjs.JSException, _quickjs.StackOverflow) as error:
             return _syntax_fault(str(error))
         return None
@@ -80,7 +85,7 @@ class Realm:
     def evaluate(self, index: int) -> Any:
         """Call the function for item `index`: its value, `UNDEFINED`, or a `Fault`."""
         try:
-            answer = self._enter("call", index)
+            answer = self._enter("call", index, "")
             return self._result(answer or self._settle())
         except (_quickjs.JSException, _quickjs.StackOverflow) as error:
             return Fault(str(error).partition("\n")[0])
@@ -91,10 +96,10 @@ class Realm:
         while True:
             while context.execute_pending_job():
                 pass
-            answer = enter("take", 0)
+            answer = enter("take", 0, "")
             if answer:
                 return str(answer)
-            wait_ms = enter("timers", 0)
+            wait_ms = enter("timers", 0, "")
             if wait_ms < 0:
                 return _NEVER
             if wait_ms:

@@ -1,9 +1,16 @@
 """The global names that user code finds beside JavaScript's own, and where each is made."""
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
+
+INPUT = frozenset(
+    {"$input", "$json", "$data", "$binary", "$itemIndex", "$position", "$thisItem"}
+    | {"$thisItemIndex", "items", "item"}
+)
+"""The node's own input: parameters of a function around the code, as cheap as names can be."""
 
 _PARTS = {
-    "input": "$input $json $data $binary $itemIndex $position $thisItem $thisItemIndex items item",
     "node": """
         $ $node $items $item $execution $env $vars $secrets $prevNode $parameter $rawParameter $self
         $evaluateExpression $getPairedItem getNodeParameter helpers require global
@@ -25,7 +32,7 @@ _PARTS = {
     "clock": "Date",
 }
 PART_OF = {name: part for part, names in _PARTS.items() for name in names.split()}
-"""Each name's prelude part."""
+"""The prelude part of every other name: a global, made when it is first used."""
 
 MODULES = {"crypto": "web", "buffer": "bytes", "url": "url", "luxon": "time"}
 """What `require` gives: module names and the part that has a member of that name."""
@@ -48,15 +55,28 @@ _HIDDEN = {
 }
 
 
-def names_of(source: str, mode: str) -> list[tuple[str, str]]:
-    """The names that `source` mentions, each with its part; all when it could compute a name."""
+class Names(NamedTuple):
+    """What one text mentions: names of the input, and other names with their parts."""
+
+    input: list[str]
+    other: list[tuple[str, str]]
+
+
+@lru_cache(maxsize=256)
+def names_of(source: str, mode: str) -> Names:
+    """The names that `source` mentions; all of the others when it could compute a name."""
     words = set(_WORD.findall(source))
-    hidden = _HIDDEN.get(mode, frozenset())
+    hidden = _HIDDEN[mode]
     if any(word.startswith("toLocale") for word in words):
         words.add("Date")
-    wanted = PART_OF.keys() if words & _INDIRECT else PART_OF.keys() & words
-    return [(name, PART_OF[name]) for name in sorted(wanted) if name not in hidden]
+    if words & {"this", "helpers"}:
+        words.add("helpers")
+    other = PART_OF.keys() if words & _INDIRECT else PART_OF.keys() & words
+    return Names(
+        sorted((INPUT & words) - hidden),
+        [(name, PART_OF[name]) for name in sorted(other) if name not in hidden],
+    )
 
 
-VISIBLE = frozenset(PART_OF) - _HIDDEN["expression"]
+VISIBLE = (INPUT | PART_OF.keys()) - _HIDDEN["expression"]
 """What an expression finds beside JavaScript's own."""

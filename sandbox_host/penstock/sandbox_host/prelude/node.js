@@ -86,7 +86,7 @@
     $,
     $node: legacy(here),
     $items: (name, output, run) => ask("itemsOf", name ?? null, output ?? 0, run ?? -1),
-    $item: (index) => ({ $node: legacy(() => index), get $json() { return realm.part("input").$input.all()[index]?.json; } }),
+    $item: (index) => ({ $node: legacy(() => index), get $json() { return realm.items[index]?.json; } }),
     $execution,
     $env,
     $vars: new Proxy({}, { get: () => undefined }),

@@ -1,0 +1,14 @@
+// Global names that come from parts, each made at its first use; assigning replaces one.
+(function (realm) {
+  realm.self = { get helpers() { return realm.part("node").helpers; } };
+  return function define(wanted) {
+    for (const [name, from] of wanted) {
+      Object.defineProperty(globalThis, name, {
+        configurable: true,
+        get: () => realm.part(from)[name],
+        set: (value) =>
+          void Object.defineProperty(globalThis, name, { value, writable: true, configurable: true }),
+      });
+    }
+  };
+});
