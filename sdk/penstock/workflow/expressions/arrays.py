@@ -325,7 +325,7 @@ METHODS[MatchArray] = METHODS[list]
 
 def _match_properties(context: Context, this: MatchArray, name: str) -> Any:
     if name == "index":
-        return this.index
+        return this.position
     if name == "input":
         return this.input
     if name == "groups":

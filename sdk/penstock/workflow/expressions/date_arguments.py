@@ -27,35 +27,40 @@ from penstock.workflow.expressions.numbers import is_number
 from penstock.workflow.expressions.values import UNDEFINED, HostObject, JsDate
 from penstock.workflow.expressions.zones import Zone, find_zone, fixed_zone
 
+_DAY = {"year": "numeric", "month": "numeric", "day": "numeric"}
+_MED = {**_DAY, "month": "short"}
+_FULL = {**_DAY, "month": "long"}
+_HUGE = {**_FULL, "weekday": "long"}
+_MINUTES = {"hour": "numeric", "minute": "numeric"}
+_SECONDS = {**_MINUTES, "second": "numeric"}
+_H23 = {"hourCycle": "h23"}
+_ZONE = {"timeZoneName": "short"}
+
 PRESETS: dict[str, dict[str, Any]] = {
-    "DATE_SHORT": {"year": "numeric", "month": "numeric", "day": "numeric"},
-    "DATE_MED": {"year": "numeric", "month": "short", "day": "numeric"},
-    "DATE_MED_WITH_WEEKDAY": {"year": "numeric", "month": "short", "day": "numeric", "weekday": "short"},
-    "DATE_FULL": {"year": "numeric", "month": "long", "day": "numeric"},
-    "DATE_HUGE": {"year": "numeric", "month": "long", "day": "numeric", "weekday": "long"},
-    "TIME_SIMPLE": {"hour": "numeric", "minute": "numeric"},
-    "TIME_WITH_SECONDS": {"hour": "numeric", "minute": "numeric", "second": "numeric"},
-    "TIME_24_SIMPLE": {"hour": "numeric", "minute": "numeric", "hourCycle": "h23"},
-    "TIME_24_WITH_SECONDS": {"hour": "numeric", "minute": "numeric", "second": "numeric", "hourCycle": "h23"},
-    "TIME_24_WITH_SHORT_OFFSET": {
-        "hour": "numeric", "minute": "numeric", "second": "numeric", "hourCycle": "h23",
-        "timeZoneName": "short",
-    },
-    "DATETIME_SHORT": {
-        "year": "numeric", "month": "numeric", "day": "numeric", "hour": "numeric", "minute": "numeric",
-    },
-    "DATETIME_MED": {
-        "year": "numeric", "month": "short", "day": "numeric", "hour": "numeric", "minute": "numeric",
-    },
-    "DATETIME_FULL": {
-        "year": "numeric", "month": "long", "day": "numeric", "hour": "numeric", "minute": "numeric",
-        "timeZoneName": "short",
-    },
-    "DATETIME_HUGE": {
-        "year": "numeric", "month": "long", "day": "numeric", "weekday": "long", "hour": "numeric",
-        "minute": "numeric", "timeZoneName": "long",
-    },
-}  # fmt: skip
+    "DATE_SHORT": _DAY,
+    "DATE_MED": _MED,
+    "DATE_MED_WITH_WEEKDAY": {**_MED, "weekday": "short"},
+    "DATE_FULL": _FULL,
+    "DATE_HUGE": _HUGE,
+    "TIME_SIMPLE": _MINUTES,
+    "TIME_WITH_SECONDS": _SECONDS,
+    "TIME_WITH_SHORT_OFFSET": {**_SECONDS, **_ZONE},
+    "TIME_WITH_LONG_OFFSET": {**_SECONDS, "timeZoneName": "long"},
+    "TIME_24_SIMPLE": {**_MINUTES, **_H23},
+    "TIME_24_WITH_SECONDS": {**_SECONDS, **_H23},
+    "TIME_24_WITH_SHORT_OFFSET": {**_SECONDS, **_H23, **_ZONE},
+    "TIME_24_WITH_LONG_OFFSET": {**_SECONDS, **_H23, "timeZoneName": "long"},
+    "DATETIME_SHORT": {**_DAY, **_MINUTES},
+    "DATETIME_SHORT_WITH_SECONDS": {**_DAY, **_SECONDS},
+    "DATETIME_MED": {**_MED, **_MINUTES},
+    "DATETIME_MED_WITH_SECONDS": {**_MED, **_SECONDS},
+    "DATETIME_MED_WITH_WEEKDAY": {**_MED, **_MINUTES, "weekday": "short"},
+    "DATETIME_FULL": {**_FULL, **_MINUTES, **_ZONE},
+    "DATETIME_FULL_WITH_SECONDS": {**_FULL, **_SECONDS, **_ZONE},
+    "DATETIME_HUGE": {**_HUGE, **_MINUTES, "timeZoneName": "long"},
+    "DATETIME_HUGE_WITH_SECONDS": {**_HUGE, **_SECONDS, "timeZoneName": "long"},
+}
+"""`DateTime.DATE_FULL` and its like: options of `toLocaleString`."""
 
 
 def unit_argument(value: Any) -> str:

@@ -10,6 +10,8 @@ from penstock.workflow.expressions.date_format import MONTHS, WEEKDAYS
 from penstock.workflow.expressions.dates import DateTime, from_fields
 from penstock.workflow.expressions.zones import UTC_ZONE, Zone, find_zone, fixed_zone
 
+TEXT_MAX = 300
+"""No date is longer; longer text is not looked at."""
 _DATE = re.compile(
     r"(?P<year>[+-]\d{6}|\d{4})(?:"
     r"-?W(?P<week>\d{2})(?:-?(?P<weekday>\d))?"
@@ -18,7 +20,8 @@ _DATE = re.compile(
     r")?"
 )
 _TIME = re.compile(
-    r"(?P<hour>\d{2})(?::?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,30}))?)?)?"
+    r"(?P<hour>\d{2})"
+    r"(?::?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,30}))?)?)?"
     r"(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?(?:\[(?P<zone>[A-Za-z_/+-]+[0-9]*)\])?\Z",
     re.I,
 )
@@ -108,6 +111,8 @@ _OBSOLETE = {"EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420, "M
 
 def from_rfc2822(text: str, zone: Zone, *, keep_zone: bool = False) -> DateTime:
     """`Fri, 17 May 2024 09:08:07 -0400`."""
+    if len(text) > TEXT_MAX:
+        return unparsable(zone)
     text = re.sub(r"\([^()]*\)|[\n\t]", " ", text)
     found = _RFC.match(re.sub(r"\s\s+", " ", text).strip())
     if not found:
@@ -198,12 +203,16 @@ def _names(values: tuple[str, ...], size: int | None) -> str:
 _PATTERNS: dict[str, tuple[str, str]] = {
     "y": (r"\d{1,6}", "year"), "yy": (r"\d{2,4}", "year2"), "yyyy": (_FOUR, "year"),
     "yyyyy": (r"\d{4,6}", "year"), "yyyyyy": (r"\d{6}", "year"),
-    "M": (_ONE_TWO, "month"), "MM": (_TWO, "month"), "L": (_ONE_TWO, "month"), "LL": (_TWO, "month"),
+    "M": (_ONE_TWO, "month"), "MM": (_TWO, "month"),
+    "L": (_ONE_TWO, "month"), "LL": (_TWO, "month"),
     "MMM": (_names(MONTHS, 3), "month3"), "LLL": (_names(MONTHS, 3), "month3"),
     "MMMM": (_names(MONTHS, None), "monthname"), "LLLL": (_names(MONTHS, None), "monthname"),
-    "d": (_ONE_TWO, "day"), "dd": (_TWO, "day"), "o": (r"\d{1,3}", "ordinal"), "ooo": (_THREE, "ordinal"),
-    "H": (_ONE_TWO, "hour"), "HH": (_TWO, "hour"), "h": (_ONE_TWO, "hour12"), "hh": (_TWO, "hour12"),
-    "m": (_ONE_TWO, "minute"), "mm": (_TWO, "minute"), "s": (_ONE_TWO, "second"), "ss": (_TWO, "second"),
+    "d": (_ONE_TWO, "day"), "dd": (_TWO, "day"),
+    "o": (r"\d{1,3}", "ordinal"), "ooo": (_THREE, "ordinal"),
+    "H": (_ONE_TWO, "hour"), "HH": (_TWO, "hour"),
+    "h": (_ONE_TWO, "hour12"), "hh": (_TWO, "hour12"),
+    "m": (_ONE_TWO, "minute"), "mm": (_TWO, "minute"),
+    "s": (_ONE_TWO, "second"), "ss": (_TWO, "second"),
     "S": (r"\d{1,3}", "millisecond"), "SSS": (_THREE, "millisecond"), "u": (r"\d{1,9}", "fraction"),
     "uu": (_ONE_TWO, "tenths"), "uuu": (r"\d", "tenths"),
     "a": (r"AM|PM", "meridiem"), "X": (r"[+-]?\d+(?:\.\d+)?", "seconds"), "x": (r"[+-]?\d+", "ms"),
@@ -211,7 +220,8 @@ _PATTERNS: dict[str, tuple[str, str]] = {
     "EEE": (_names(WEEKDAYS, 3), "skip"), "ccc": (_names(WEEKDAYS, 3), "skip"),
     "EEEE": (_names(WEEKDAYS, None), "skip"), "cccc": (_names(WEEKDAYS, None), "skip"),
     "Z": (r"[+-]\d{1,2}(?::\d{2})?", "offset"), "ZZ": (r"[+-]\d{1,2}(?::\d{2})?", "offset"),
-    "ZZZ": (r"[+-]\d{1,2}\d{2}", "offset"), "z": (r"[A-Za-z_+-]{1,256}(?:/[A-Za-z0-9_+-]{1,256}){0,2}", "zone"),
+    "ZZZ": (r"[+-]\d{1,2}\d{2}", "offset"),
+    "z": (r"[A-Za-z_+-]{1,256}(?:/[A-Za-z0-9_+-]{1,256}){0,2}", "zone"),
     "kkkk": (_FOUR, "weekyear"), "W": (_ONE_TWO, "week"), "WW": (_TWO, "week"),
     "q": (r"\d", "quarter"), "G": (r"AD|BC", "skip"),
 }  # fmt: skip
@@ -223,7 +233,8 @@ _MACROS = {
 
 @lru_cache(maxsize=256)
 def _pattern(pattern: str) -> tuple["re.Pattern[str]", tuple[str, ...]] | None:
-    parts, fields = [], []
+    parts: list[str] = []
+    fields: list[str] = []
     for found in _TOKENS.finditer(pattern):
         literal, token, _, other = found.groups()
         if token in _MACROS:

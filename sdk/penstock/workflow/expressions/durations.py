@@ -6,6 +6,7 @@ between units uses luxon's casual lengths (a month is 30 days, a year 365).
 
 import math
 import re
+from itertools import pairwise
 from typing import Any
 
 from penstock.workflow.expressions.convert import to_number, to_string
@@ -173,7 +174,7 @@ def _same_sign(values: dict[str, float]) -> dict[str, float]:
     total = sum(number * MS[unit] for unit, number in values.items())
     sign = -1 if total < 0 else 1
     units = [unit for unit in reversed(UNITS) if unit in values]
-    for smaller, larger in zip(units, units[1:], strict=False):
+    for smaller, larger in pairwise(units):
         if values[smaller] * sign < 0:
             size = ratio(larger, smaller)
             borrowed = math.ceil(-values[smaller] * sign / size)

@@ -77,7 +77,7 @@ def _chunk(context: Context, this: Values, arguments: Values) -> Values:
 def _compact(context: Context, this: Values, arguments: Values) -> Values:
     kept: Values = []
     for value in this:
-        if is_missing(value) or value == "" or value == "nil":
+        if is_missing(value) or value in ("", "nil"):
             continue
         kept.append(compact_object(value) if type(value) is dict else value)
     return kept

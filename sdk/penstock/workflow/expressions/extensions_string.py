@@ -8,11 +8,13 @@ import re
 import unicodedata
 from typing import Any
 
+import regex
+
 from penstock.workflow.expressions import date_parse
 from penstock.workflow.expressions.context import Context
 from penstock.workflow.expressions.convert import to_string, truthy
 from penstock.workflow.expressions.dates import DateTime, zone_of
-from penstock.workflow.expressions.errors import JsThrow, extension_error
+from penstock.workflow.expressions.errors import BudgetError, JsThrow, extension_error
 from penstock.workflow.expressions.globals import decode_uri, encode_uri
 from penstock.workflow.expressions.js_date import parse_date
 from penstock.workflow.expressions.json_text import parse_text, quote
@@ -29,7 +31,8 @@ _EMAIL_WHOLE = re.compile(
 )
 _URL = re.compile(
     r"(?:https?|ftp|file)://(?:www\.)?"
-    r"(?:[a-zA-Z0-9\u00a1-\uffff_-]{1,63}(?:\.[a-zA-Z0-9\u00a1-\uffff_-]{1,63}){0,10}|\[[0-9a-fA-F:.]+\])"
+    r"(?:[a-zA-Z0-9\u00a1-\uffff_-]{1,63}(?:\.[a-zA-Z0-9\u00a1-\uffff_-]{1,63}){0,10}"
+    r"|\[[0-9a-fA-F:.]+\])"
     r"(?::\d{2,5})?(?:[/?#][^\s\"<>]*)?",
     re.I,
 )
@@ -140,9 +143,7 @@ def _to_float(context: Context, this: str, arguments: list[Any]) -> float:
 
 def _to_boolean(context: Context, this: str, arguments: list[Any]) -> bool:
     lowered = this.lower()
-    if lowered in ("false", "no", "") or string_to_number(this) == 0:
-        return False
-    return True
+    return lowered not in ("false", "no", "") and string_to_number(this) != 0
 
 
 def _to_date(context: Context, this: str, arguments: list[Any]) -> JsDate:
@@ -214,7 +215,8 @@ def _quote(context: Context, this: str, arguments: list[Any]) -> str:
 
 
 _LETTERS = {"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "OE", "ł": "l",
-            "Ł": "L", "đ": "d", "Đ": "D", "þ": "th", "Þ": "Th", "ð": "d", "Ð": "D", "ı": "i"}  # fmt: skip
+            "Ł": "L", "đ": "d", "Đ": "D", "þ": "th",
+            "Þ": "Th", "ð": "d", "Ð": "D", "ı": "i"}  # fmt: skip
 
 
 def _replace_special(context: Context, this: str, arguments: list[Any]) -> str:
@@ -248,10 +250,16 @@ _MARKDOWN: tuple[tuple[str, str], ...] = (
 )
 
 
+_MARKDOWN_S = 0.25
+
+
 def _remove_markdown(context: Context, this: str, arguments: list[Any]) -> str:
     text = this
-    for pattern, by in _MARKDOWN:
-        text = re.sub(pattern, by, text)
+    try:
+        for pattern, by in _MARKDOWN:
+            text = regex.sub(pattern, by, text, timeout=_MARKDOWN_S)
+    except TimeoutError:
+        raise BudgetError("removeMarkdown() takes too long on this text") from None
     return text
 
 

@@ -38,7 +38,7 @@ def _is_odd(context: Context, this: float, arguments: list[Any]) -> bool:
 
 def _whole(compute: Any) -> Native:
     def apply(context: Context, this: float, arguments: list[Any]) -> float:
-        return compute(this) if math.isfinite(this) else this  # type: ignore[no-any-return]
+        return compute(this) if math.isfinite(this) else this
 
     return apply
 

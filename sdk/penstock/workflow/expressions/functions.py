@@ -42,7 +42,7 @@ def function(compiler: Compiler, node: Node) -> Op:
     spec = _Spec(names, simple, stores, run)
     spec.this_slot, spec.self_slot = this_slot, self_slot
     spec.name = text_of(name) if name is not None else ""
-    return _quick(spec) if spec.is_quick else lambda frame: spec.make(frame)
+    return _quick(spec) if spec.is_quick else spec.make
 
 
 def _self_slot(names: FunctionNames, name: Node | None) -> int:

@@ -17,6 +17,7 @@ from penstock.workflow.expressions.convert import (
     to_string,
 )
 from penstock.workflow.expressions.date_format import MONTHS, WEEKDAYS
+from penstock.workflow.expressions.date_parse import TEXT_MAX
 from penstock.workflow.expressions.dates import DateTime
 from penstock.workflow.expressions.errors import throw_range
 from penstock.workflow.expressions.globals import CLASSES, ClassSpec
@@ -61,6 +62,8 @@ def _days_before(year: int, month: int) -> int:
 def parse_date(text: str) -> float:
     """`Date.parse`: ISO first, then the looser forms that V8 reads."""
     text = text.strip()
+    if len(text) > TEXT_MAX:
+        return math.nan
     found = _ISO.match(text)
     if found:
         return _from_iso(found)
@@ -267,7 +270,7 @@ def _setter(first: int, count: int) -> Native:
     def apply(context: Context, this: JsDate, arguments: list[Any]) -> float:
         if this.ms != this.ms and first:
             return math.nan
-        fields = _fields(this) if this.ms == this.ms else [1970, 0, 1, 0, 0, 0, 0]
+        fields: list[float] = _fields(this) if this.ms == this.ms else [1970, 0, 1, 0, 0, 0, 0]
         for offset, value in enumerate(arguments[:count]):
             fields[first + offset] = to_number(value)
         this.ms = make_ms(fields) if arguments else math.nan

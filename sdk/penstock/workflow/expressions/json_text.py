@@ -42,6 +42,8 @@ def to_json(value: Any) -> Any:
         result = _plain(value, 0)
     except JsThrow as error:
         raise ExpressionError(to_string(error.value)) from None
+    except RecursionError:
+        raise ExpressionError("Converting circular structure to JSON") from None
     return None if result is UNDEFINED else result
 
 
@@ -59,14 +61,19 @@ def _plain(value: Any, depth: int) -> Any:
         return _plain_object(value, depth)
     if isinstance(value, list):
         return _plain_array(value, depth)
-    form = JSON_FORMS.get(kind)
+    return _plain_form(value, depth)
+
+
+def _plain_form(value: Any, depth: int) -> Any:
+    """What a value that is no plain data has for JSON."""
+    form = JSON_FORMS.get(type(value))
     if form is not None:
         return _plain(form(value), depth + 1)
     if isinstance(value, (JsFunction, JsSymbol)):
         return UNDEFINED
-    if kind is BigInt:
+    if isinstance(value, BigInt):
         throw_type("Do not know how to serialize a BigInt")
-    if kind is HostObject:
+    if isinstance(value, HostObject):
         return {name: _plain(value.get(name), depth + 1) for name in value.keys()}  # noqa: SIM118
     return {}
 
@@ -99,9 +106,9 @@ def _plain_object(value: dict[str, Any], depth: int) -> Any:
 
 def _plain_array(value: list[Any], depth: int) -> list[Any]:
     plain = [_plain(item, depth + 1) for item in value]
-    if type(value) is list and all(a is b for a, b in zip(plain, value, strict=True)):
-        if UNDEFINED not in plain:
-            return value
+    unchanged = type(value) is list and all(a is b for a, b in zip(plain, value, strict=True))
+    if unchanged and not any(item is UNDEFINED for item in plain):
+        return value
     return [None if item is UNDEFINED else item for item in plain]
 
 

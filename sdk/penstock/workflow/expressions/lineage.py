@@ -105,6 +105,7 @@ def paired_item(scope: Scope, name: str, item_index: int) -> Item:
 
 def _straight(scope: Scope, target: int, item_index: int) -> Item | None:
     """The ancestor on a line without forks, loops or gaps; `None` leaves it to the full search."""
+    item: Item
     try:
         paired: Any = scope.inputs[0][item_index].get("pairedItem")  # type: ignore[index]
         sources = scope.sources

@@ -27,12 +27,15 @@ _NARROW = "\u202f"
 _SEPARATORS: dict[str, tuple[str, str]] = {
     "en": (",", "."), "de": (".", ","), "fr": (_NARROW, ","), "es": (".", ","), "it": (".", ","),
     "pt": (".", ","), "nl": (".", ","), "id": (".", ","), "tr": (".", ","), "ja": (",", "."),
-    "zh": (",", "."), "ko": (",", "."), "pl": ("\xa0", ","), "ru": ("\xa0", ","), "da": (".", ","),
+    "zh": (",", "."), "ko": (",", "."), "pl": ("\xa0", ","), "ru": ("\xa0", ","),
+    "da": (".", ","),
     "sv": ("\xa0", ","), "nb": ("\xa0", ","), "fi": ("\xa0", ","), "cs": ("\xa0", ","),
-    "he": (",", "."), "vi": (".", ","), "uk": ("\xa0", ","), "de-CH": ("’", "."), "de-AT": ("\xa0", ","),
+    "he": (",", "."), "vi": (".", ","), "uk": ("\xa0", ","), "de-CH": ("’", "."),
+    "de-AT": ("\xa0", ","),
 }  # fmt: skip
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$", "KRW": "₩",
-            "CNY": "CN¥", "AUD": "A$", "CAD": "CA$", "MXN": "MX$", "ILS": "₪", "VND": "₫"}  # fmt: skip
+            "CNY": "CN¥", "AUD": "A$", "CAD": "CA$", "MXN": "MX$",
+            "ILS": "₪", "VND": "₫"}  # fmt: skip
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*\Z")
 _NO_CENTS = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
 
@@ -175,15 +178,10 @@ def _expanded(options: dict[str, Any], default: str) -> dict[str, Any]:
         return fields
     has_date = any(name in fields for name in _DATE_FIELDS)
     has_time = any(name in fields for name in _TIME_FIELDS)
-    if default == "any":
-        needs_date, needs_time = not (has_date or has_time), False
-        default = ""
-    else:
-        needs_date = needs_time = False
-    needs_date = (
-        needs_date
-        or default in ("date", "all")
-        and not (has_date or (default == "all" and has_time))
+    needs_date = not has_date and (
+        (default == "all" and not has_time)
+        or (default == "any" and not has_time)
+        or default == "date"
     )
     needs_time = default in ("time", "all") and not (has_time or (default == "all" and has_date))
     if needs_date:
@@ -194,7 +192,8 @@ def _expanded(options: dict[str, Any], default: str) -> dict[str, Any]:
 
 
 def format_date(moment: DateTime, locale: Any, options: Any, *, default: str) -> str:
-    """`toLocaleString` and its date and time forms; `default`: date, time or all."""
+    """`toLocaleString` and its date and time forms; `default` tells which fields
+    stand for none at all: date, time, all, or any (a date, unless a time is asked for)."""
     language = language_of(locale)
     given = options if type(options) is dict else {}
     zone = given.get("timeZone", UNDEFINED)

@@ -63,24 +63,17 @@ def get_named(context: Context, value: Any, name: str) -> Any:
         found = value.get(name, _ABSENT)
         if found is not _ABSENT:
             return found
-    elif kind is list:
+    elif kind is list or kind is str:
         if name == "length":
-            return len(value)
+            return len(value) if kind is list else text_length(value)
         if name.isdigit():
-            return _element(value, int(name))
-    elif kind is str:
-        if name == "length":
-            return text_length(value)
-        if name.isdigit():
-            return char_at(value, int(name))
+            return _element(value, int(name)) if kind is list else char_at(value, int(name))
     elif value is None or value is UNDEFINED:
         throw_type(f"Cannot read properties of {to_string(value)} (reading '{name}')")
-    else:
-        properties = PROPERTIES.get(kind)
-        if properties is not None:
-            found = properties(context, value, name)
-            if found is not UNDEFINED:
-                return found
+    elif kind in PROPERTIES:
+        found = PROPERTIES[kind](context, value, name)
+        if found is not UNDEFINED:
+            return found
     native = method_of(value, name)
     return bind(context, value, name, native) if native else UNDEFINED
 

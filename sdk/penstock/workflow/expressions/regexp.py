@@ -227,7 +227,7 @@ class RegExp:
 
     def matches(self, context: Context, text: str) -> "list[regex.Match[str]]":
         """All matches, for a global pattern; at most the first otherwise."""
-        found = []
+        found: list[regex.Match[str]] = []
         position = 0
         while True:
             match = self.search(context, text, position)
@@ -254,11 +254,11 @@ def match_array(match: "regex.Match[str]", text: str) -> list[Any]:
 class MatchArray(list[Any]):
     """The array of a match, which also has `index`, `input` and `groups`."""
 
-    __slots__ = ("groups", "index", "input")
+    __slots__ = ("groups", "input", "position")
 
     def __init__(self, values: list[Any], index: int, text: str, groups: dict[str, Any]) -> None:
         super().__init__(values)
-        self.index = index
+        self.position = index
         self.input = text
         self.groups = groups
 

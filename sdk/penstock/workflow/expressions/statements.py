@@ -173,8 +173,7 @@ def _for_part(compiler: Compiler, node: Node) -> Flow | None:
         return None
     if node.type in _STATEMENTS:
         return statement(compiler, node)
-    value = compiler.expression(_unwrapped(node))
-    return value
+    return compiler.expression(_unwrapped(node))
 
 
 def _unwrapped(node: Node) -> Node:
