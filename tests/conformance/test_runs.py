@@ -18,7 +18,7 @@ from tests.conformance.data import DATA, needs_data
 
 pytestmark = needs_data
 
-PASSING_MIN = 0.95
+PASSING_MIN = 0.98
 SHOWN = int(os.environ.get("SHOW_DIFFERENCES", "0"))
 
 

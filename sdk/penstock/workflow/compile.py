@@ -8,6 +8,7 @@ expression that does not parse) show when that node runs.
 from collections import OrderedDict
 from typing import Any
 
+from penstock.workflow.code_reads import follows_lineage, reads_of_code
 from penstock.workflow.document import Document, DocumentNode, Problem, content_hash
 from penstock.workflow.expressions import Compiled, compile_value
 from penstock.workflow.graph import ancestors_of, edges_of, targets_of, union, visible_runs
@@ -142,6 +143,7 @@ def _node(index: int, node: DocumentNode, types: NodeTypes, names: dict[str, int
     resolvers = {name: value.resolver for name, value in compiled.items()}
     for name in node.parameters.keys() - compiled.keys():
         resolvers[name] = _constant(node.parameters[name])
+    code = _code_of(node, kind)
     needs_engine = any(value.needs_engine for value in compiled.values())
     tier: Tier = kind.tier if kind else "inline"
     return PlanNode(
@@ -156,8 +158,9 @@ def _node(index: int, node: DocumentNode, types: NodeTypes, names: dict[str, int
         tier="process" if needs_engine and tier == "inline" else tier,
         kind=kind,
         needs_engine=needs_engine,
-        reads=_reads(compiled, names) if tier in ("inline", "trusted") else None,
-        reads_lineage=any(value.reads_lineage for value in compiled.values()),
+        reads=_reads(compiled, code, names),
+        reads_lineage=any(value.reads_lineage for value in compiled.values())
+        or any(map(follows_lineage, code)),
         disabled=node.disabled,
         on_error=OnError(node.on_error),
         retry=_retry(node),
@@ -174,13 +177,23 @@ def _constant(value: Any) -> Any:
     return lambda _scope, _item: value
 
 
-def _reads(compiled: dict[str, Compiled], names: dict[str, int]) -> frozenset[int] | None:
-    """The nodes that a node's expressions refer to; `None` when that shows only at run time."""
+def _code_of(node: DocumentNode, kind: NodeType | None) -> list[str]:
+    """The parameters of a node that hold code of the user."""
+    if kind is None or kind.tier != "process":
+        return []
+    raw = kind.raw_parameters(node.version)
+    return [value for name, value in node.parameters.items() if name in raw and type(value) is str]
+
+
+def _reads(
+    compiled: dict[str, Compiled], code: list[str], names: dict[str, int]
+) -> frozenset[int] | None:
+    """The nodes that expressions and code refer to; `None` when that shows only at run time."""
     read: set[int] = set()
-    for value in compiled.values():
-        if value.reads is None:
+    for seen in [value.reads for value in compiled.values()] + [reads_of_code(c) for c in code]:
+        if seen is None:
             return None
-        read |= {names[name] for name in value.reads if name in names}
+        read |= {names[name] for name in seen if name in names}
     return frozenset(read)
 
 
