@@ -179,6 +179,8 @@ class _Up:
             return await tree.ended()
         finally:
             kill_at.cancel()
+            # Who still waits to be accepted, our own demo for one, learns now that nobody will.
+            self._listener.close()
             self._data.address_file.unlink(missing_ok=True)
             self._write_tree()
             self._shown_on.close()
