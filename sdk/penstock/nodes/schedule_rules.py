@@ -186,8 +186,8 @@ def _checked(rule: ScheduleRule) -> ScheduleRule:
 
 
 def _times(cron: str, after: datetime) -> CronSim:
-    # With six fields the first are the seconds; with five, each time is at second 0.
-    return CronSim(cron, after)
+    # cronsim knows what to do about clock changes only without seconds.
+    return CronSim(cron.removeprefix("0 ") if len(cron.split()) == 6 else cron, after)
 
 
 def next_due_ms(

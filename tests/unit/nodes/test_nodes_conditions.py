@@ -179,7 +179,7 @@ def test_a_value_that_looks_like_an_expression_is_only_text() -> None:
 
 def test_an_item_that_fails_goes_to_false_when_the_flow_goes_on() -> None:
     filter_value = conditions(("={{ $json.v }}", "string:equals", "a"))
-    items = [{"v": "a"}, {"v": 1}]
+    items: list[dict[str, Any]] = [{"v": "a"}, {"v": 1}]
 
     outcome = run(If, {"conditions": filter_value}, items, onError="continueRegularOutput")
 

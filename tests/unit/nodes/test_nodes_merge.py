@@ -8,8 +8,8 @@ from penstock.nodes.merge import Merge
 from penstock.nodes.merge_v1 import MergeV1
 from penstock.sdk.testkit import jsons, run
 
-PEOPLE = [{"id": 1, "n": "Ann"}, {"id": 2, "n": "Bob"}]
-AGES = [{"id": 2, "age": 30, "n": "Robert"}, {"id": 3, "age": 40}]
+PEOPLE: list[dict[str, Any]] = [{"id": 1, "n": "Ann"}, {"id": 2, "n": "Bob"}]
+AGES: list[dict[str, Any]] = [{"id": 2, "age": 30, "n": "Robert"}, {"id": 3, "age": 40}]
 
 
 def merged(parameters: dict[str, Any], *inputs: Any, version: float = 3.2) -> Any:
