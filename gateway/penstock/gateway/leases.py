@@ -8,7 +8,7 @@ an outage of the webhooks, and the limit is the tenant's own protection, not a b
 
 import asyncio
 import logging
-from typing import Literal
+from collections.abc import Sequence
 
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.problems import ProblemError
@@ -23,8 +23,6 @@ RETRY_ASK_S = 1.0
 LEASE_MIN, LEASE_MAX = 8, 4_096
 
 log = logging.getLogger("penstock.gateway")
-
-Kind = Literal["webhooks", "executions"]
 
 
 class Bucket:
@@ -58,12 +56,12 @@ class Leases:
         until_s = self._free_until_s.get(tenant)
         return until_s is None or asyncio.get_running_loop().time() >= until_s
 
-    async def take(self, tenant: str) -> None:
-        """Take a token of every kind, or raise the 429 that says why not and for how long."""
+    async def take(self, tenant: str, kinds: Sequence[str] = KINDS) -> None:
+        """Take a token of each kind, or raise the 429 that says why not and for how long."""
         buckets = self._buckets.get(tenant)
         if buckets is None:
             buckets = self._buckets[tenant] = {kind: Bucket() for kind in KINDS}
-        for kind in KINDS:
+        for kind in kinds:
             await self._take(tenant, kind, buckets[kind])
         now_s = asyncio.get_running_loop().time()
         if not any(bucket.is_limited for bucket in buckets.values()):

@@ -10,6 +10,7 @@ from penstock.subjects.messages import RunRequest
 
 async def start(parts: Parts, request: RunRequest) -> str:
     """Store a run request under a new id, which is returned once the broker has it."""
+    await parts.leases.take(request.tenant, ("executions",))
     request.received_ms = parts.clock.now_ms()
     request.execution = parts.ingress.new_execution(request.received_ms)
     waiting = parts.replies.immediate(request.execution)

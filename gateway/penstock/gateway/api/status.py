@@ -1,5 +1,6 @@
 """Endpoints about the installation itself: status, limits, live events."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 from penstock.gateway.api.endpoint import ApiCall
@@ -37,7 +38,7 @@ async def status(call: ApiCall) -> StatusView:
     ]
     programs.sort(key=lambda program: (program.kind, program.id))
     owners = {number: program.id for program in programs for number in program.owns}
-    streams = [await _stream(parts.bus, name) for name in STREAMS]
+    streams = await asyncio.gather(*(_stream(parts.bus, name) for name in STREAMS))
     known = list(parts.catalog.of(call.tenant))
     return StatusView(
         region=around.region,
@@ -48,7 +49,7 @@ async def status(call: ApiCall) -> StatusView:
             for number in range(around.partitions)
         ],
         programs=programs,
-        streams=streams,
+        streams=list(streams),
         workflows=len(known),
         active_workflows=sum(bool(entry.record.active_hash) for entry in known),
         history_lag=await _history_lag(parts, streams[0]),
@@ -86,11 +87,18 @@ async def _stream(bus: Bus, name: str) -> StreamView:
 
 
 async def _history_lag(parts: Parts, exec_stream: StreamView) -> int:
-    """How many messages of EXEC the history has not got to yet."""
+    """How many messages of EXEC the history does not hold yet, at most.
+
+    Each partition has a mark, which stays behind while an old execution is open, so the foremost
+    one tells where the history is.
+    """
+    marks, region = parts.bus.bucket("marks"), parts.around.region
+    keys = [f"history.{region}.{number}" for number in range(parts.around.partitions)]
     try:
-        entry = await parts.bus.bucket("marks").get(f"history.{parts.around.region}")
-        if entry is None or entry.value is None or exec_stream.problem:
-            return -1
-        return max(0, exec_stream.last - int(entry.value))
+        entries = await asyncio.gather(*(marks.get(key) for key in keys))
+        reached = [int(entry.value) for entry in entries if entry is not None and entry.value]
     except (PenstockError, ValueError):
         return -1
+    if not reached or exec_stream.problem:
+        return -1
+    return max(0, exec_stream.last - max(reached))

@@ -1,0 +1,328 @@
+"""The gateway as a process, against a real broker: early, under kills, on its way out."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.subjects import asks, names
+from penstock.subjects.bus import Message
+from penstock.subjects.bus_nats import NatsBus
+from penstock.subjects.codec import Codec
+from penstock.subjects.messages import Reply, RunRequest
+from penstock.subjects.streams import Budget, ensure
+from tests.servers import NatsServer, free_port, nats_server
+
+RUNS: Codec[list[RunRequest]] = Codec(list[RunRequest])
+REPLIES: Codec[list[Reply]] = Codec(list[Reply])
+PARTITIONS = 4
+TOKEN = "integration"
+
+
+@dataclass
+class Process:
+    """A gateway process and where it listens."""
+
+    child: subprocess.Popen[bytes]
+    url: str = ""
+
+    def call(
+        self, method: str, path: str, body: Any = None, timeout: float = 15
+    ) -> tuple[int, dict[str, str], Any]:
+        """One request; status 0 when there was no answer."""
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, _lower(answer.headers), json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            return error.code, _lower(error.headers), json.loads(error.read() or b"null")
+        except (OSError, http.client.HTTPException):
+            return 0, {}, None
+
+    def is_ready(self) -> bool:
+        return self.call("GET", "/readyz")[0] == 200
+
+    def create(self, path: str, mode: str) -> None:
+        node = {
+            "id": "1",
+            "name": "Webhook",
+            "type": "n8n-nodes-base.webhook",
+            "typeVersion": 2,
+            "position": [0, 0],
+            "parameters": {"httpMethod": "POST", "path": path, "responseMode": mode},
+        }
+        document = {"name": path, "nodes": [node], "connections": {}}
+        status, _, workflow = self.call("POST", "/api/v1/workflows", document)
+        assert status == 201, workflow
+        status, _, told = self.call("POST", f"/api/v1/workflows/{workflow['id']}/activate")
+        assert status == 200, told
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+@contextlib.contextmanager
+def gateway(directory: Path, nats_url: str, *, port: int = 0) -> Iterator[Process]:
+    """A gateway process, told to stop at the end; `url` is empty until `ready` is read."""
+    (directory / "owner-token").write_text(TOKEN)
+    reading, writing = os.pipe()
+    environment = os.environ | {
+        "PENSTOCK_NATS_URL": nats_url,
+        "PENSTOCK_DATA_DIR": str(directory),
+        "PENSTOCK_OWNER_TOKEN_FILE": str(directory / "owner-token"),
+        "PENSTOCK_PARTITIONS": str(PARTITIONS),
+        "PENSTOCK_LISTEN": f"127.0.0.1:{port}",
+        "PENSTOCK_READY_FD": str(writing),
+    }
+    with (directory / "gateway.log").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "penstock.gateway"],
+            env=environment,
+            pass_fds=[writing],
+            stderr=log,
+        )
+    os.close(writing)
+    process = Process(child, f"http://127.0.0.1:{port}" if port else "")
+    try:
+        with os.fdopen(reading) as pipe:
+            if not port:
+                process.url = "http://" + pipe.readline().split()[1]
+            yield process
+    finally:
+        if child.poll() is None:
+            child.terminate()
+        child.wait(15)
+
+
+@contextlib.contextmanager
+def broker() -> Iterator[NatsServer]:
+    """A broker with our streams."""
+    with nats_server() as server:
+        asyncio.run(declare(server))
+        yield server
+
+
+async def declare(server: NatsServer) -> None:
+    bus = await NatsBus.connect(server.url, name="admin")
+    await ensure(bus, "local", Budget(file_bytes=1 << 30))
+    await bus.close()
+
+
+def stored(server: NatsServer) -> list[str]:
+    """The executions of every run request in the stream, in order."""
+
+    async def read() -> list[str]:
+        found: list[str] = []
+        bus = await NatsBus.connect(server.url, name="reader")
+        last = (await bus.info("EXEC"))["last"]
+        done = asyncio.Event()
+
+        def take(message: Message) -> None:
+            if message.subject.endswith(".in.run"):
+                found.extend(run.execution for run in RUNS.decode(message.payload))
+            if message.sequence >= last:
+                done.set()
+
+        bus.follow("EXEC", "exec.local.>", 1, take)
+        if last:
+            await asyncio.wait_for(done.wait(), 20)
+        await bus.close()
+        return found
+
+    return asyncio.run(read())
+
+
+def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("not in time")
+
+
+@dataclass
+class Callers:
+    """Threads that call a webhook again and again and remember what was acknowledged."""
+
+    process: Process
+    path: str
+    acknowledged: list[str] = field(default_factory=list)
+    statuses: set[int] = field(default_factory=set)
+    is_over: bool = False
+
+    def __enter__(self) -> "Callers":
+        self.threads = [threading.Thread(target=self._call) for _ in range(8)]
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.is_over = True
+        for thread in self.threads:
+            thread.join()
+
+    def wait_for(self, acknowledged: int) -> None:
+        until(lambda: len(self.acknowledged) > acknowledged)
+
+    def _call(self) -> None:
+        while not self.is_over:
+            status, headers, _ = self.process.call("POST", self.path, {"a": 1})
+            self.statuses.add(status)
+            if status == 200:
+                self.acknowledged.append(headers["x-penstock-execution"])
+
+
+def test_it_listens_before_the_broker_is_there_and_never_says_404_for_a_known_route(
+    tmp_path: Path,
+) -> None:
+    with broker() as server:
+        with gateway(tmp_path, server.url) as first:
+            first.create("kept", "onReceived")
+        server.stop()
+        with gateway(tmp_path, server.url, port=free_port()) as second:
+            seen: set[int] = set()
+            until(lambda: second.call("GET", "/healthz")[0] == 200)
+            status, headers, problem = second.call("POST", "/webhook/kept", {})
+            assert status == 503
+            assert headers["retry-after"]
+            assert problem["title"]
+            assert second.call("GET", "/readyz")[0] == 503
+            server.start()
+
+            def answered() -> bool:
+                seen.add(second.call("POST", "/webhook/kept", {})[0])
+                return 200 in seen
+
+            until(answered)
+
+        assert seen <= {200, 503}
+
+
+def test_kill_9_of_the_gateway_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    with broker() as server:
+        acknowledged: list[str] = []
+        port = free_port()
+        with gateway(tmp_path, server.url) as first:
+            first.create("load", "onReceived")
+        for _ in range(3):
+            with gateway(tmp_path, server.url, port=port) as process:
+                until(process.is_ready)
+                with Callers(process, "/webhook/load") as callers:
+                    callers.wait_for(100)
+                    process.child.send_signal(signal.SIGKILL)
+                    process.child.wait(10)
+                acknowledged += callers.acknowledged
+                assert callers.statuses <= {200, 0}
+
+        found = stored(server)
+
+    assert set(acknowledged) <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_kill_9_of_the_broker_loses_nothing_and_stores_nothing_twice(tmp_path: Path) -> None:
+    with broker() as server:
+        with gateway(tmp_path, server.url) as process:
+            process.create("load", "onReceived")
+            with Callers(process, "/webhook/load") as callers:
+                for wanted in (100, 200, 300):
+                    callers.wait_for(wanted)
+                    server.kill()
+                    server.start()
+                callers.wait_for(400)
+        found = stored(server)
+
+    assert callers.statuses == {200}
+    assert set(callers.acknowledged) <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_on_sigterm_what_waits_is_answered_and_the_process_ends(tmp_path: Path) -> None:
+    with broker() as server:
+        with gateway(tmp_path, server.url) as process:
+            process.create("sync", "lastNode")
+            answers: list[Any] = []
+            caller = threading.Thread(
+                target=lambda: answers.append(process.call("POST", "/webhook/sync", {}))
+            )
+            caller.start()
+            until(lambda: stored(server))
+            process.child.terminate()
+            until(lambda: process.call("GET", "/healthz", timeout=1)[0] == 0)
+
+            asyncio.run(answer_all(server))
+
+            caller.join(10)
+            assert process.child.wait(10) == 0
+        assert answers[0][0] == 200
+        assert answers[0][2] == {"late": True}
+
+
+async def answer_all(server: NatsServer) -> None:
+    """Answer every waiting request in the stream, as owners do."""
+    bus = await NatsBus.connect(server.url, name="owner")
+    answered = asyncio.Event()
+
+    def reply(message: Message) -> None:
+        for run in RUNS.decode(message.payload):
+            if run.reply is not None:
+                answer = Reply(run.reply.request, run.execution, 200, {}, b'{"late":true}')
+                bus.publish(names.replies(run.reply.gateway), REPLIES.encode([answer]))
+                answered.set()
+
+    for partition in range(PARTITIONS):
+        bus.follow("EXEC", names.runs("local", partition), 1, reply)
+    await asyncio.wait_for(answered.wait(), 10)
+    await bus.info("EXEC")  # a round trip: what was published before it has left
+    await bus.close()
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_limits_come_from_the_tenants_actor(tmp_path: Path, limited: bool) -> None:
+    with broker() as server, gateway(tmp_path, server.url) as process:
+        process.create("now", "onReceived")
+        stop = threading.Event()
+        lease = asks.LeaseAnswer(0, 5_000, limited=limited, retry_after_ms=1_500, reason="enough")
+        actor = threading.Thread(target=lambda: asyncio.run(lend(server, lease, stop)))
+        actor.start()
+        until(lambda: process.call("POST", "/webhook/now", {})[0] == (429 if limited else 200))
+
+        status, headers, body = process.call("POST", "/webhook/now", {})
+
+        stop.set()
+        actor.join()
+        if limited:
+            assert (status, body["detail"]) == (429, "enough")
+            assert headers["retry-after"] in {"1", "2"}
+        else:
+            assert status == 200
+
+
+async def lend(server: NatsServer, lease: asks.LeaseAnswer, stop: threading.Event) -> None:
+    bus = await NatsBus.connect(server.url, name="tenant")
+    answer = asks.lease_answer.encode(lease)
+    bus.subscribe("ask.local.*.lease", lambda message: bus.publish(message.reply, answer))
+    while not stop.is_set():
+        await asyncio.sleep(0.02)
+    await bus.close()
