@@ -10,6 +10,14 @@ from penstock.actors.execution.events import Tried
 from tests.unit.engine.workflows import NOW_MS, begun, jsons, node, order_of, plan_of
 
 
+def test_a_request_names_the_output_of_the_trigger() -> None:
+    plan = plan_of([node("t", "trigger"), node("get"), node("post")], "t.0 > get", "t.1 > post")
+
+    _, turn = begun(plan, {"x": 1}, output=1)
+
+    assert order_of(plan, turn) == ["t", "post"]
+
+
 def test_a_disabled_node_lets_its_input_through() -> None:
     plan = plan_of(
         [node("t", "trigger"), node("fails", "fails", disabled=True), node("after")],

@@ -49,12 +49,21 @@ def run_front(turn: Turn) -> bool:
         pinned: Outputs = [paired_input(node.pinned or [], 0)]
         turn.happen(Ran(entry.node, pinned, turn.now_ms))
     elif steps.is_inline(node, entry):
-        conclude(turn, run_node(steps.scope_of(state, entry, turn.now_ms)))
+        outcome = run_node(steps.scope_of(state, entry, turn.now_ms))
+        if state.request.output and state.seq == 0:
+            _move_to_output(outcome, state.request.output)
+        conclude(turn, outcome)
     else:
         if state.sent_seq != (state.seq, state.attempt):
             turn.effects.append(steps.dispatch(state, turn.now_ms))
         return False
     return True
+
+
+def _move_to_output(outcome: Outcome, output: int) -> None:
+    """A trigger with several outputs puts its items out where the request says."""
+    if outcome.outputs and output < 100:
+        outcome.outputs = [*([[]] * output), outcome.outputs[0]]
 
 
 def runs_here(state: State) -> bool:
