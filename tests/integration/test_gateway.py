@@ -323,6 +323,5 @@ async def lend(server: NatsServer, lease: asks.LeaseAnswer, stop: threading.Even
     bus = await NatsBus.connect(server.url, name="tenant")
     answer = asks.lease_answer.encode(lease)
     bus.subscribe("ask.local.*.lease", lambda message: bus.publish(message.reply, answer))
-    while not stop.is_set():
-        await asyncio.sleep(0.02)
+    await asyncio.to_thread(stop.wait)
     await bus.close()
