@@ -118,16 +118,16 @@ class Realm:
         return Fault(
             message=error["message"],
             name=error["name"],
-            line=self._line(stack),
+            line=self._line(stack, error["name"]),
             stack="\n".join(line for line in stack.splitlines() if "(native)" not in line),
             description=error.get("description", ""),
             is_verbatim=error.get("ours", False),
         )
 
-    def _line(self, stack: str) -> int:
-        """The user's line in a stack. A call of a built-in counts where the call's name stands:
-        the engine gives the place of its last argument."""
-        called = ""
+    def _line(self, stack: str, kind: str) -> int:
+        """The user's line in a stack. A call of a built-in (or the making of an error of this
+        `kind`) counts where its name stands: the engine gives the place of its last argument."""
+        called = kind
         for name, line, column in _FRAME.findall(stack):
             if line:
                 return faults.call_line(self._source, called, line=int(line), column=int(column))

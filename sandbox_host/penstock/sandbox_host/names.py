@@ -17,6 +17,7 @@ _PARTS = {
         $getWorkflowStaticData getWorkflowStaticData $runIndex $thisRunIndex $mode $nodeVersion
         $nodeId $webhookId $workflow $jmespath $jmesPath $if $ifEmpty $min $max $average $not
         $fromAI $fromAi $fromai numberList zip min max average not
+        extend extendOptional
     """,
     "time": "DateTime Duration Interval luxon $now $today",
     "bytes": "Buffer atob btoa TextEncoder TextDecoder",
@@ -30,6 +31,7 @@ _PARTS = {
     "extensions": "__extend",
     "natives": "JSON BigInt",
     "clock": "Date",
+    "intl": "Intl",
 }
 PART_OF = {name: part for part, names in _PARTS.items() for name in names.split()}
 """The prelude part of every other name: a global, made when it is first used."""
@@ -39,7 +41,9 @@ MODULES = {"crypto": "web", "buffer": "bytes", "url": "url", "luxon": "time"}
 
 _WORD = re.compile(r"[$\w]+")
 _INDIRECT = frozenset({"globalThis", "global", "eval", "Function", "require", "constructor"})
-_BARE = frozenset({"__extend", "numberList", "zip", "min", "max", "average", "not"})
+_BARE = frozenset(
+    {"__extend", "extend", "extendOptional", "numberList", "zip", "min", "max", "average", "not"}
+)
 """Functions that only expressions know without a dollar."""
 _CODE_ONLY = """
 items item console Buffer atob btoa URL crypto structuredClone TextEncoder TextDecoder setTimeout
@@ -67,7 +71,7 @@ def names_of(source: str, mode: str) -> Names:
     """The names that `source` mentions; all of the others when it could compute a name."""
     words = set(_WORD.findall(source))
     hidden = _HIDDEN[mode]
-    if any(word.startswith("toLocale") for word in words):
+    if "Intl" in words or any(word.startswith("toLocale") for word in words):
         words.add("Date")
     if words & {"this", "helpers"}:
         words.add("helpers")
