@@ -63,10 +63,12 @@ class Wakeup:
         if events:
             self.entries.append(Happened(request.execution, events))
             self.told.append(Told(request, state.plan, events))
-            self.transitions += len(events)
+            count = len(events)
+            self.transitions += count
             if type(events[-1]) is Waited:
                 self.slept.append(request.execution)
-            self._mailbox.charge(request.tenant, len(events) - 1)
+            if count > 1:
+                self._mailbox.charge(request.tenant, count - 1)
         for effect in turn.effects:
             kind = type(effect)
             if kind is Dispatch or kind is SetTimer:
