@@ -45,10 +45,10 @@ class InvalidDocumentError(PenstockError):
 
 
 class End(NamedTuple):
-    """The far end of a connection."""
+    """The far end of a connection: input `input` of node `node`."""
 
     node: str
-    index: int
+    input: int
 
 
 class DocumentNode(msgspec.Struct, kw_only=True):

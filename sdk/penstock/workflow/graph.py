@@ -30,11 +30,11 @@ def edges_of(document: Document) -> tuple[Edges, Edges]:
                 target = index.get(end.node)
                 if target is None:
                     continue
-                children[source][output].append(Edge(target, end.index))
+                children[source][output].append(Edge(target, end.input))
                 inputs = parents[target]
-                while len(inputs) <= end.index:
+                while len(inputs) <= end.input:
                     inputs.append([])
-                inputs[end.index].append(Edge(source, output))
+                inputs[end.input].append(Edge(source, output))
     return children, parents
 
 

@@ -18,7 +18,7 @@ from penstock.workflow.code_reads import follows_lineage, reads_of_code
     ],
 )
 def test_literal_names_are_found(text: str, names: set[str]) -> None:
-    assert reads_of_code(text) == names
+    assert reads_of_code(text) == frozenset(names)
 
 
 @pytest.mark.parametrize(
