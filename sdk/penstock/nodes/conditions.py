@@ -16,7 +16,7 @@ from penstock.sdk.call import NodeError
 from penstock.sdk.parameters import has_expressions, leaf, settle, settle_deep
 from penstock.workflow.expressions.convert import to_string, truthy, typeof
 from penstock.workflow.expressions.values import UNDEFINED
-from penstock.workflow.plan import PlanNode, Resolver
+from penstock.workflow.plan import Resolver
 from penstock.workflow.scope import Scope
 
 Test = Callable[[Scope, int], bool]
@@ -54,11 +54,9 @@ class _Condition(NamedTuple):
     takes_one: bool
 
 
-def prepare(node: PlanNode, raw: Any) -> Test | None:
+def prepare(raw: Any) -> Test | None:
     """The test of a raw filter, or `None` when it has to be resolved as a whole for each item."""
-    if node.needs_engine or not _is_static(raw):
-        return None
-    return test_of(raw, leaf)
+    return test_of(raw, leaf) if _is_static(raw) else None
 
 
 def _is_static(raw: Any) -> bool:

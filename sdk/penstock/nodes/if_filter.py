@@ -12,7 +12,7 @@ from penstock.workflow.plan import PlanNode
 
 def _prepare(node: PlanNode) -> Any:
     # False: the filter has to be resolved as a whole, for each item.
-    return conditions.prepare(node, node.parameters.get("conditions", {})) or False
+    return conditions.prepare(node.parameters.get("conditions", {})) or False
 
 
 def divide(call: Call) -> tuple[list[Item], list[Item]]:

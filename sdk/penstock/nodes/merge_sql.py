@@ -68,7 +68,7 @@ def _tells_success(call: Call) -> bool:
 
 def _in_our_dialect(query: str) -> str:
     """`a->b` reads a field of an object, and what is missing on both sides joins, as in AlaSQL."""
-    return _SAME.sub(r"\1IS\2", _MEMBER.sub(r"member(\1, '\2')", query))
+    return _SAME.sub(r"\1 IS \2", _MEMBER.sub(r"member(\1, '\2')", query))
 
 
 def _with_lineage(query: str, count: int) -> str:

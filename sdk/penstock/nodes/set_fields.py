@@ -76,10 +76,9 @@ def _prepare(node: PlanNode) -> _Prepared:
         key: value for key, value in parameters.items() if key not in ("assignments", "fields")
     }
     static.pop("jsonOutput", None)
-    is_static = not node.needs_engine and not has_expressions(static)
     return _Prepared(
-        fields=None if node.needs_engine else _fields(node),
-        inclusion=inclusion_of(node.version, parameters) if is_static else None,
+        fields=_fields(node),
+        inclusion=None if has_expressions(static) else inclusion_of(node.version, parameters),
         ignores_errors=options.get("ignoreConversionErrors") is True,
         duplicates="duplicateItem" in parameters,
     )

@@ -77,7 +77,7 @@ def _fail(call: Call, outputs: list[list[Item]], error: PenstockError) -> None:
 
 def _prepare(node: PlanNode) -> _Prepared:
     rules = _rules(node.parameters)
-    tests = [conditions.prepare(node, rule.get("conditions", {})) for rule in rules]
+    tests = [conditions.prepare(rule.get("conditions", {})) for rule in rules]
     known = [test for test in tests if test is not None]
     return _Prepared(known if len(known) == len(tests) else None, len(rules))
 

@@ -2,8 +2,8 @@
 
 `call.param` resolves a whole top-level parameter for each item. A node on the hot path looks at
 the structure of its parameter once, in `Node.prepare`, and resolves just the leaves per item;
-`leaf` gives the resolver of one of them. A node whose expressions need a JavaScript engine must
-not do so: for it `call.param` is the only way.
+`leaf` gives the resolver of one of them. A leaf that needs a JavaScript engine finds it where the
+node runs: such a node runs in a sandbox.
 """
 
 from typing import Any, Final

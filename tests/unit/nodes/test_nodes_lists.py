@@ -112,7 +112,7 @@ def fields(*entries: dict[str, Any], **options: Any) -> dict[str, Any]:
     ],
 )
 def test_all_items_become_one(parameters: dict[str, Any], expected: Any) -> None:
-    items = [{"a": {"b": 1}, "c": 1}, {"a": {"b": [2, None]}}, {"a": None}]
+    items: list[dict[str, Any]] = [{"a": {"b": 1}, "c": 1}, {"a": {"b": [2, None]}}, {"a": None}]
 
     outcome = run(Aggregate, parameters, items)
 
