@@ -15,13 +15,19 @@ import pytest
 
 from penstock.subjects.messages import Source
 from penstock.workflow.expressions import UNDEFINED, ExpressionError, compile_value
-from penstock.workflow.expressions.collections import JsMap, JsSet
+from penstock.workflow.expressions.dates import DateTime, Interval
 from penstock.workflow.expressions.duration_methods import interval_iso
-from penstock.workflow.expressions.dates import DateTime, Duration, Interval
-from penstock.workflow.expressions.durations import UNITS
+from penstock.workflow.expressions.durations import UNITS, Duration
 from penstock.workflow.expressions.errors import JsErrorValue
 from penstock.workflow.expressions.js_date import to_iso_string
-from penstock.workflow.expressions.values import BigInt, HostObject, JsDate, JsFunction
+from penstock.workflow.expressions.values import (
+    BigInt,
+    HostObject,
+    JsDate,
+    JsFunction,
+    JsMap,
+    JsSet,
+)
 from penstock.workflow.plan import Edge, Plan, PlanNode
 from penstock.workflow.scope import ExecutionInfo, Run, Scope
 
@@ -95,7 +101,7 @@ def typed(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912
     if value is UNDEFINED:
         return {"$undefined": True}
     if isinstance(value, float) and not math.isfinite(value):
-        return {"$number": "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"}
+        return {"$number": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
     if isinstance(value, dict):
         return {name: typed(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -146,7 +152,8 @@ def same(got: Any, wanted: Any) -> bool:
         return got is wanted
     if isinstance(got, (int, float)) and isinstance(wanted, (int, float)):
         return float(got) == float(wanted)  # the files print doubles with all digits
-    return bool(got == wanted)
+    equal: bool = got == wanted
+    return equal
 
 
 def answer(expression: str, scope: Scope) -> dict[str, Any]:
@@ -163,7 +170,8 @@ def answer(expression: str, scope: Scope) -> dict[str, Any]:
 def agrees(got: dict[str, Any], row: dict[str, Any]) -> bool:
     """Whether an answer is the row's."""
     if "error" in row:
-        return got.get("error") == row["error"]
+        error: Any = row["error"]
+        return bool(got.get("error") == error)
     return "result" in got and same(got["result"], row["result"])
 
 

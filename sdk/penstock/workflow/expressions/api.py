@@ -181,6 +181,18 @@ def _for_engine(template: str) -> Compiled:
     return Compiled(resolver=resolve, needs_engine=True, reads=None, reads_lineage=True)
 
 
+_FAILURES = (
+    JsThrow,
+    RecursionError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+)
+"""The language's own failures, and those of a built-in with arguments it can make nothing of."""
+
+
 def _evaluate(code: _Code, context: Context) -> Any:
     """The value of one part; what JavaScript would throw makes it undefined."""
     context.copies_data = code.copies
@@ -189,8 +201,7 @@ def _evaluate(code: _Code, context: Context) -> Any:
         return code.op(frame)
     except ExpressionError:
         raise
-    except (JsThrow, RecursionError, ArithmeticError, LookupError, TypeError, ValueError):
-        # The language's own failures, and arguments that a built-in could make nothing of.
+    except _FAILURES:
         return UNDEFINED
 
 
@@ -208,7 +219,7 @@ def _whole(code: _Code) -> Resolver:
                 value = op([Context(scope, index), None])
             except ExpressionError:
                 raise
-            except (JsThrow, RecursionError, ArithmeticError, LookupError, TypeError, ValueError):
+            except _FAILURES:
                 return UNDEFINED
         else:
             value = _evaluate(code, Context(scope, index))

@@ -45,8 +45,9 @@ class DateTime:
 
     @property
     def local(self) -> datetime:
-        """The local fields; only of a valid one."""
-        assert self._local is not None
+        """The local fields; raises `ValueError` for an invalid one, which has none."""
+        if self._local is None:
+            raise ValueError("Invalid DateTime")
         return self._local
 
     @property

@@ -97,7 +97,7 @@ class Duration:
         for unit, number in rest.items():
             if number:
                 built[last] += number if unit == last else number / ratio(last, unit)
-        return Duration(_same_sign({unit: tidy(number) for unit, number in built.items()}))
+        return Duration(_rolled_up({unit: tidy(number) for unit, number in built.items()}))
 
     def as_unit(self, unit: str) -> float:
         """The length in one unit."""
@@ -169,17 +169,19 @@ class Duration:
         return "".join(parts)
 
 
-def _same_sign(values: dict[str, float]) -> dict[str, float]:
-    """Borrow from larger units until all numbers have one sign, as luxon does."""
-    total = sum(number * MS[unit] for unit, number in values.items())
-    sign = -1 if total < 0 else 1
+def _rolled_up(values: dict[str, float]) -> dict[str, float]:
+    """Units within their usual range and of one sign, fractions passed down, as luxon does."""
+    sign = -1 if sum(number * MS[unit] for unit, number in values.items()) < 0 else 1
     units = [unit for unit in reversed(UNITS) if unit in values]
     for smaller, larger in pairwise(units):
-        if values[smaller] * sign < 0:
-            size = ratio(larger, smaller)
-            borrowed = math.ceil(-values[smaller] * sign / size)
-            values[larger] -= borrowed * sign
-            values[smaller] += borrowed * size * sign
+        size = ratio(larger, smaller)
+        rolled = math.floor(values[smaller] * sign / size)
+        values[larger] += rolled * sign
+        values[smaller] -= rolled * size * sign
+    for larger, smaller in pairwise(reversed(units)):
+        fraction = math.fmod(values[larger], 1)
+        values[larger] -= fraction
+        values[smaller] += fraction * ratio(larger, smaller)
     return {unit: tidy(number) for unit, number in values.items()}
 
 
