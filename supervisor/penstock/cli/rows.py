@@ -37,11 +37,15 @@ class Rows:
 
     async def check(self, row: dict[str, Any]) -> list[str]:
         """What differs from the row's expectation; empty when it passes."""
-        return differences(row["expected"], await self.run(row))
+        try:
+            told = await self.run(row)
+        except Exception as error:  # one broken row must not hide what the others do
+            return [f"could not be run: {error!r}"]
+        return differences(row["expected"], told)
 
 
 def _time_of(row: dict[str, Any]) -> Time:
-    now = row.get("now", NOW)
+    now = row.get("now") or NOW
     at_ms = now if isinstance(now, int) else int(datetime.fromisoformat(now).timestamp() * 1_000)
     return Time(lambda: at_ms, jumps=True)
 
