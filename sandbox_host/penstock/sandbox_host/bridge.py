@@ -56,7 +56,7 @@ class Bridge(ValueQuestions):
     def settings(self) -> dict[str, Any]:
         scope = self._scope
         execution = scope.execution
-        mode = "production" if execution.mode in ("webhook", "trigger") else "test"
+        mode = "test" if execution.mode == "manual" else "production"
         return {
             "modules": MODULES,
             "shortcuts": [*SHORTCUTS],

@@ -21,6 +21,12 @@ from penstock.subjects.errors import PenstockError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_SPECIAL = tuple(
+    ipaddress.ip_network(each)
+    for each in ("192.0.0.0/24", "100.64.0.0/10", "100::/64", "2001::/23", "3fff::/20", "5f00::/16")
+)
+"""Not for the public although some versions of Python call parts of them global; a metadata
+service stands in the first."""
 _NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 
 
@@ -67,6 +73,8 @@ class EgressPolicy:
         real = _innermost(parsed)
         if any(real.version == network.version and real in network for network in self.allowed):
             return True
+        if any(real.version == network.version and real in network for network in _SPECIAL):
+            return False
         return real.is_global and not real.is_multicast
 
 

@@ -60,7 +60,9 @@ _HIDDEN = {
 
 
 class Names(NamedTuple):
-    """What one text mentions: names of the input, and other names with their parts."""
+    """What one text mentions: names of the input, and other names with their parts.
+
+    The empty name stands for a part that changes methods and so is needed from the start."""
 
     input: list[str]
     other: list[tuple[str, str]]
@@ -71,15 +73,13 @@ def names_of(source: str, mode: str) -> Names:
     """The names that `source` mentions; all of the others when it could compute a name."""
     words = set(_WORD.findall(source))
     hidden = _HIDDEN[mode]
-    if "Intl" in words or any(word.startswith("toLocale") for word in words):
-        words.add("Date")
     if words & {"this", "helpers"}:
         words.add("helpers")
     other = PART_OF.keys() if words & _INDIRECT else PART_OF.keys() & words
-    return Names(
-        sorted((INPUT & words) - hidden),
-        [(name, PART_OF[name]) for name in sorted(other) if name not in hidden],
-    )
+    found = [(name, PART_OF[name]) for name in sorted(other) if name not in hidden]
+    if any(word.startswith("toLocale") for word in words):
+        found.append(("", PART_OF["Date"]))
+    return Names(sorted((INPUT & words) - hidden), found)
 
 
 VISIBLE = (INPUT | PART_OF.keys()) - _HIDDEN["expression"]

@@ -3,6 +3,10 @@
   realm.self = { get helpers() { return realm.part("node").helpers; } };
   return function define(wanted) {
     for (const [name, from] of wanted) {
+      if (!name) {
+        realm.part(from);
+        continue;
+      }
       Object.defineProperty(globalThis, name, {
         configurable: true,
         get: () => realm.part(from)[name],
