@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -226,4 +225,13 @@ def test_what_a_program_leaves_behind_is_ended_when_up_stops(data: Path) -> None
         assert up.stop() == 0
 
         assert not children[0].is_running()
+        assert up.survivors() == []
+
+
+def test_frozen_programs_do_not_keep_up_from_ending_in_time(data: Path) -> None:
+    with running_up(data, stand_ins=ALL_STAND_INS) as up:
+        for name in ("gateway-1", "actors-1", "sandbox_host", "projector", "nats", "postgres"):
+            os.kill(up.pid_of(name), signal.SIGSTOP)
+
+        assert up.stop(timeout_s=12) == 0
         assert up.survivors() == []

@@ -2,7 +2,7 @@
 
 Prints one line, `ready http://HOST:PORT`, on stdout when all programs are healthy; everything
 else goes to stderr and to DIR/logs. SIGTERM and SIGINT stop all children in the reverse order of
-their start, and kill whatever is left after nine seconds; a second signal kills at once. When
+their start, and kill whatever is left after eight and a half seconds; a second signal kills at once. When
 the tree escalates, `up` ends with status 1 and says why.
 """
 
@@ -28,7 +28,7 @@ from penstock.supervisor.spec import check
 from penstock.supervisor.stack import StackSettings, stack
 from penstock.supervisor.supervisor import Supervisor, SupervisorEvent
 
-_STOP_S = 9.0
+_STOP_S = 8.5
 _BACKLOG = 2048
 _FILES = 65536
 
