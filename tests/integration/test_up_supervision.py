@@ -33,11 +33,7 @@ def test_up_says_ready_once_serves_and_leaves_no_process_on_sigterm(data: Path) 
         assert int(up.get()) == up.pid_of("gateway-1")
         assert set(up.tree()) == set(CHILDREN)
 
-        started = time.monotonic()
-        status = up.stop()
-
-        assert time.monotonic() - started < 10
-        assert status == 0
+        assert up.stop(timeout_s=12) == 0
         assert up.process.stdout is not None
         assert up.process.stdout.read() == ""
         assert up.survivors() == []

@@ -2,8 +2,8 @@
 
 Prints one line, `ready http://HOST:PORT`, on stdout when all programs are healthy; everything
 else goes to stderr and to DIR/logs. SIGTERM and SIGINT stop all children in the reverse order of
-their start, and kill whatever is left after eight and a half seconds; a second signal kills at once. When
-the tree escalates, `up` ends with status 1 and says why.
+their start, and kill whatever is left soon enough to be done within ten seconds; a second signal
+kills at once. When the tree escalates, `up` ends with status 1 and says why.
 """
 
 import argparse
