@@ -55,7 +55,7 @@ def as_text(value: Any) -> Any:
 def as_number(value: Any) -> Any:
     """A number, or what JavaScript's `Number()` makes of the value."""
     kind = type(value)
-    if kind is int or kind is float:
+    if kind is int:
         return value
     try:
         number = to_number(value)

@@ -64,15 +64,17 @@ def parse_object(text: Any, place: str, index: int) -> dict[str, Any]:
     return value
 
 
-def entry(raw: Any, name: str, side: Any) -> Resolver:
-    """The resolver of an object-valued field of the older Edit Fields."""
+def entry(resolve: Resolver, text: Any, name: str) -> Resolver:
+    """The resolver of an object-valued field of the older Edit Fields. `resolve` gives its plain
+    value; `text`, unless it is None, is the document's text, into which expressions are put."""
     place = f"entry \"{name}\" inside 'Fields to Set'"
-    resolve: Resolver = side(raw)
 
     def resolve_object(scope: Scope, index: int) -> Any:
         value = resolve(scope, index)
         if value is None or value is UNDEFINED:
             return value
-        return parse_object(resolve_text(raw, scope, index), place, index)
+        if text is not None:
+            value = resolve_text(text, scope, index)
+        return parse_object(value, place, index)
 
     return resolve_object

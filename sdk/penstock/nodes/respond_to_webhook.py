@@ -35,13 +35,7 @@ class RespondToWebhook(Node):
         call.effects.append(response)
         if not _has_response_output(call.node.parameters, call.version):
             return call.items_out(items)
-        answer = {"statusCode": response.status, "headers": response.headers}
-        body = response.body.decode("utf-8", "replace")
-        told = [
-            {**item, "json": {**item["json"], "response": {**answer, "body": body}}}
-            for item in items[:1]
-        ]
-        return call.items_out(items, told)
+        return call.items_out(items, [{"json": {"response": _told(response)}}])
 
     def outputs(self, parameters: dict[str, Any], version: float) -> int:
         return 2 if _has_response_output(parameters, version) else 1
@@ -71,7 +65,18 @@ def _check_webhook(call: Call) -> None:
 
 
 def _has_response_output(parameters: dict[str, Any], version: float) -> bool:
-    return version >= 1.3 and parameters.get("enableResponseOutput") is True
+    return version == 1.3 or (version > 1.3 and parameters.get("enableResponseOutput") is True)
+
+
+def _told(response: Respond) -> dict[str, Any]:
+    """The answer as an item of the second output tells it."""
+    is_json = response.headers.get("content-type", "").startswith("application/json")
+    text = response.body.decode("utf-8", "replace")
+    return {
+        "body": parse(text) if is_json and text else text,
+        "headers": response.headers,
+        "statusCode": response.status,
+    }
 
 
 def _response(call: Call) -> Respond:

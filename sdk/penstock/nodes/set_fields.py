@@ -27,12 +27,17 @@ _EARLIER = {
 }
 
 
+_FITTING: dict[str, type] = {"string": str, "number": int, "boolean": bool}
+
+
 class _Field(NamedTuple):
-    """A field to set: its value is `resolve`d per item, then made to fit `type`."""
+    """A field to set: its value is `resolve`d per item, then made to fit `kind`, which values of
+    the class `fitting` do as they are."""
 
     name: str
-    type: str
+    kind: str
     resolve: Resolver
+    fitting: type | None
 
 
 class _Prepared(NamedTuple):
@@ -105,29 +110,32 @@ _DEFAULTS = {"boolean": "true", "object": "={}"}
 def _field(entry: dict[str, Any], version: float, side: Callable[[Any], Resolver]) -> _Field:
     name = to_string(entry.get("name", ""))
     if version >= 3.3:
-        value = entry.get("value", UNDEFINED)
-        return _Field(name, to_string(entry.get("type", "string")), side(value))
+        kind = to_string(entry.get("type", "string"))
+        return _Field(name, kind, side(entry.get("value", UNDEFINED)), _FITTING.get(kind))
     key = to_string(entry.get("type", "stringValue"))
     kind = _EARLIER.get(key, key)
     raw = entry.get(key, _DEFAULTS.get(kind, ""))
     if kind == "object":
-        return _Field(name, kind, json_fields.entry(raw, name, side))
-    return _Field(name, kind, side(raw))
+        # Only text of the document may hold expressions, never what one gave.
+        text = raw if side is leaf else None
+        return _Field(name, kind, json_fields.entry(side(raw), text, name), None)
+    return _Field(name, kind, side(raw), _FITTING.get(kind))
 
 
 def _manual(call: Call, prepared: _Prepared, index: int) -> dict[str, Any]:
     fields = prepared.fields
     if fields is None:
         fields = _resolved_fields(call, index)
-    scope, version = call.scope, call.version
+    scope = call.scope
     # All are resolved before the first is checked: a failing expression goes before a wrong type.
-    values = [resolve(scope, index) for _, _, resolve in fields]
+    values = [field.resolve(scope, index) for field in fields]
     made = {}
-    for (name, kind, _), value in zip(fields, values, strict=True):
-        if kind == "string" and type(value) is str:
-            made[name] = value  # nearly always
-            continue
-        made[name] = _fitting(name, kind, settle(value), (index, version, prepared.ignores_errors))
+    for (name, kind, _, fitting), value in zip(fields, values, strict=True):
+        if type(value) is fitting:
+            made[name] = value
+        else:
+            how = (index, call.version, prepared.ignores_errors)
+            made[name] = _fitting(name, kind, settle(value), how)
     return made
 
 
@@ -150,10 +158,9 @@ def _fitting(name: str, kind: str, value: Any, how: tuple[int, float, bool]) -> 
         made = None if is_missing else value
     else:
         made = field_types.convert(value, kind)
-    if made is not INVALID:
-        return plain(made)
-    if ignores_errors:
-        return plain(value)
+    if made is not INVALID or ignores_errors:
+        made = plain(value if made is INVALID else made)
+        return None if made is UNDEFINED else made
     raise NodeError(
         f"{field_types.mismatch(name, value, kind)} [item {index}]",
         item=index,
@@ -184,7 +191,7 @@ def _compose(item: Item, fields: dict[str, Any], inclusion: Inclusion, index: in
     json = inclusion.choose(item["json"])
     if inclusion.dots:
         for name, value in fields.items():
-            if value is not UNDEFINED and (name in json or name.isidentifier()):
+            if name.isidentifier():
                 json[name] = value
             else:
                 set_path(json, name, value)

@@ -206,3 +206,19 @@ def test_the_first_set_keeps_values_as_they_are() -> None:
     outcome = run(SetValues, {"values": values, "keepOnlySet": True}, [{"a": [1]}], version=1)
 
     assert jsons(outcome) == [[{"b": False, "n": {"m": "5"}, "s": [1]}]]
+
+
+def test_an_older_field_never_evaluates_what_an_expression_gave() -> None:
+    field = {"name": "={{ $json.n }}", "type": "objectValue", "objectValue": "={{ $json.evil }}"}
+    item = {"n": "o", "evil": '={"x": {{ 1 + 1 }} }'}
+
+    outcome = run(Set, {"fields": {"values": [field]}, "include": "none"}, [item], version=3.2)
+
+    assert outcome.error is not None and "invalid JSON" in outcome.error.message
+
+
+def test_not_a_number_is_no_number() -> None:
+    outcome = run(Set, assignments(("x", "number", "={{ NaN }}")))
+
+    assert outcome.error is not None
+    assert outcome.error.message == "'x' expects a number but we got 'NaN' [item 0]"
