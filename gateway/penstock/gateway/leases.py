@@ -49,12 +49,11 @@ class Leases:
         self._partitions = partitions
         self._metrics = metrics
         self._buckets: dict[str, dict[str, Bucket]] = {}
-        self._free_until_s: dict[str, float] = {}
+        self._free: set[str] = set()
 
     def limits(self, tenant: str) -> bool:
-        """Whether `take` must be awaited. False costs one look into a dictionary."""
-        until_s = self._free_until_s.get(tenant)
-        return until_s is None or asyncio.get_running_loop().time() >= until_s
+        """Whether `take` must be awaited. False costs one look into a set."""
+        return tenant not in self._free
 
     async def take(self, tenant: str, kinds: Sequence[str] = KINDS) -> None:
         """Take a token of each kind, or raise the 429 that says why not and for how long."""
@@ -63,10 +62,16 @@ class Leases:
             buckets = self._buckets[tenant] = {kind: Bucket() for kind in KINDS}
         for kind in kinds:
             await self._take(tenant, kind, buckets[kind])
-        now_s = asyncio.get_running_loop().time()
-        if not any(bucket.is_limited for bucket in buckets.values()):
-            until_s = min(bucket.until_s for bucket in buckets.values())
-            self._free_until_s[tenant] = max(until_s, now_s)
+        self._note_if_free(tenant, buckets)
+
+    def _note_if_free(self, tenant: str, buckets: dict[str, Bucket]) -> None:
+        """Remember that a tenant has no limits, for as long as the answers hold."""
+        loop = asyncio.get_running_loop()
+        until_s = min(bucket.until_s for bucket in buckets.values())
+        is_limited = any(bucket.is_limited for bucket in buckets.values())
+        if not is_limited and until_s > loop.time() and tenant not in self._free:
+            self._free.add(tenant)
+            loop.call_at(until_s, self._free.discard, tenant)
 
     async def _take(self, tenant: str, kind: str, bucket: Bucket) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from penstock.gateway.front import Front
+from penstock.gateway.http_protocol import JoiningProtocol
 from penstock.gateway.lifecycle import Lifecycle
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.parts import Parts, Surroundings, assemble
@@ -143,13 +144,15 @@ def _server(front: Front) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             front,
-            http="httptools",
+            http=JoiningProtocol,
             loop="none",
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
+            # Whoever connects could write them; see `clients`.
+            proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=DRAIN_S,
             backlog=BACKLOG,
