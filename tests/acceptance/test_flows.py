@@ -1,10 +1,12 @@
 """Whole workflows over the running product: waits, loops, calls, errors, schedules."""
 
+from typing import Any
+
 from tests.acceptance.client import Product, http, until
 from tests.acceptance.documents import assign, chain, code, node, webhook
 
 
-def outputs(execution: dict, name: str, run: int = 0, output: int = 0) -> list:
+def outputs(execution: Any, name: str, run: int = 0, output: int = 0) -> list[Any]:
     return [item["json"] for item in execution["runs"][name][run]["outputs"][output]]
 
 
@@ -96,7 +98,7 @@ def test_a_failure_starts_the_error_workflow(product: Product) -> None:
 
     product.webhook("fails-handled", {})
 
-    def handled() -> list:
+    def handled() -> Any:
         listed = product.api("GET", f"/executions?workflow={handler}&status=success").json
         return listed["executions"]
 

@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=["W1", "W2", "W3", "W4"])
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
-    parser.add_argument("--up", nargs="*", default=[], help="more arguments for `penstock up`")
+    parser.add_argument("--up", default="", help="more arguments for `penstock up`, in one string")
     options = parser.parse_args()
     wanted = options.only or ["W1", "W2", "W3", "W4"]
     works: dict[str, Callable[[Stack], Figures]] = {
@@ -129,7 +129,7 @@ def main() -> None:
     }
     results: Figures = {"machine": {"system": platform.platform(), "python": sys.version}}
     if set(wanted) & set(works):
-        with running_stack(*options.up) as stack:
+        with running_stack(*options.up.split()) as stack:
             results["idle_rss_mb"] = {k: round(v) for k, v in sorted(stack.rss_mb().items())}
             for name in (n for n in works if n in wanted):
                 print(f"{name} …", file=sys.stderr, flush=True)

@@ -86,8 +86,7 @@ def watch_ends(data: Path) -> Iterator[dict[str, float]]:
         )
         await asyncio.sleep(QUIET_S)
         ready.set()
-        while not stop.is_set():
-            await asyncio.sleep(0.02)
+        await asyncio.to_thread(stop.wait)
         following.close()
         await bus.close()
 
