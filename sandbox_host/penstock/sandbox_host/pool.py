@@ -11,6 +11,7 @@ by a namespace or by Landlock. Without it the pool refuses, unless it was told t
 import asyncio
 import os
 import signal
+import sys
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -65,6 +66,10 @@ class ProcessPool(LaneOwner):
 
     async def start(self) -> None:
         """Start the zygote and the first blank workers; `PenstockError` when it cannot be had."""
+        if sys.platform != "linux":
+            self._failed = f"user code needs Linux's isolation, which {sys.platform} does not have"
+            self.isolation.missing["process"] = self._failed
+            return
         limits = self._settings.limits
         program, why = compile_filter()
         if why:
