@@ -27,6 +27,7 @@ from penstock.workflow.validate import check
 DEFAULT_TIMEZONE = "America/New_York"
 TRIES_MIN, TRIES_MAX = 2, 5
 RETRY_WAIT_MS_MAX = 5_000
+OUTPUTS_MAX = 1_000
 
 START_TYPES = (
     "n8n-nodes-base.manualTrigger",
@@ -166,11 +167,26 @@ def _node(index: int, node: DocumentNode, types: NodeTypes, names: dict[str, int
         retry=_retry(node),
         execute_once=node.execute_once,
         always_output=node.always_output,
-        outputs=kind.outputs(node.parameters, node.version) if kind else 1,
-        required=kind.required(node.parameters, node.version) if kind else 1,
+        outputs=_outputs(node, kind),
+        required=_required(node, kind),
         webhook_id=node.webhook_id,
         credentials=node.credentials,
     )
+
+
+def _outputs(node: DocumentNode, kind: NodeType | None) -> int:
+    try:
+        declared = kind.outputs(node.parameters, node.version) if kind else 1
+    except Exception:  # a node that cannot stand its parameters says so when it runs
+        return 1
+    return min(max(declared, 0), OUTPUTS_MAX)
+
+
+def _required(node: DocumentNode, kind: NodeType | None) -> int | list[int]:
+    try:
+        return kind.required(node.parameters, node.version) if kind else 1
+    except Exception:
+        return 1
 
 
 def _constant(value: Any) -> Any:

@@ -51,15 +51,7 @@ def _compare(path: str, wanted: Any, got: Any, found: list[str]) -> None:
     if len(found) >= DIFFERENCES_MAX:
         return
     if isinstance(wanted, dict) and isinstance(got, dict):
-        for key in wanted.keys() | got.keys():
-            if key not in got:
-                found.append(f"{_join(path, key)}: missing, expected {_short(wanted[key])}")
-            elif key not in wanted:
-                found.append(f"{_join(path, key)}: unexpected {_short(got[key])}")
-            elif key == "binary" and wanted[key] is True:
-                continue  # there is one; what it holds was not recorded
-            else:
-                _compare(_join(path, key), wanted[key], got[key], found)
+        _compare_objects(path, wanted, got, found)
     elif isinstance(wanted, list) and isinstance(got, list):
         if len(wanted) != len(got):
             found.append(
@@ -70,6 +62,19 @@ def _compare(path: str, wanted: Any, got: Any, found: list[str]) -> None:
             _compare(f"{path}[{index}]", one, other, found)
     elif not _same(wanted, got):
         found.append(f"{path}: {_short(got)}, expected {_short(wanted)}")
+
+
+def _compare_objects(
+    path: str, wanted: dict[str, Any], got: dict[str, Any], found: list[str]
+) -> None:
+    for key in wanted.keys() | got.keys():
+        here = _join(path, key)
+        if key not in got:
+            found.append(f"{here}: missing, expected {_short(wanted[key])}")
+        elif key not in wanted:
+            found.append(f"{here}: unexpected {_short(got[key])}")
+        elif key != "binary" or wanted[key] is not True:  # True: there is one, whatever is in it
+            _compare(here, wanted[key], got[key], found)
 
 
 def _same(wanted: Any, got: Any) -> bool:

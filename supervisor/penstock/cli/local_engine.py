@@ -1,12 +1,10 @@
-"""Executes workflows to their end in this process: the real core, nodes and sandbox, no server.
+"""Executes workflows at a moment of one's choice: the real core, nodes and sandbox, no bus.
 
-Time is the caller's: `penstock run` waits as long as a Wait node says, `penstock test` jumps.
-Nothing is stored, so a killed run is gone; that is what `penstock up` is for.
+For `penstock test`, whose rows mean the same on every day: the clock stands still, and a Wait takes
+no time. `installation` runs a document as production does.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from penstock.actors.execution import core
 from penstock.actors.execution.effects import (
@@ -27,51 +25,34 @@ RunStep = Callable[[Step], Awaitable[StepResult]]
 
 
 class Time:
-    """The time of local executions; with `jumps` a sleep takes none."""
+    """The time of a test: it begins at a given moment and passes only when somebody waits."""
 
-    def __init__(self, now_ms: Callable[[], int], *, jumps: bool = False) -> None:
-        self._now_ms = now_ms
-        self._jumps = jumps
-        self._ahead_ms = 0
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
 
-    def now_ms(self) -> int:
-        """Milliseconds since the epoch."""
-        return self._now_ms() + self._ahead_ms
-
-    async def sleep_until(self, at_ms: int) -> None:
-        """Come back at `at_ms`."""
-        wait_ms = max(at_ms - self.now_ms(), 0)
-        if self._jumps:
-            self._ahead_ms += wait_ms
-        else:
-            await asyncio.sleep(wait_ms / 1_000)
+    def sleep_until(self, at_ms: int) -> None:
+        """Let the time pass until `at_ms`."""
+        self.now_ms = max(self.now_ms, at_ms)
 
 
 class LocalEngine:
-    """See the module's text. `documents` are the workflows that others may call, by their id."""
+    """See the module's text. Of called workflows, those that stand in the calling node exist."""
 
-    def __init__(
-        self,
-        plans: PlanCache,
-        run_step: RunStep,
-        time: Time,
-        documents: dict[str, dict[str, Any]] | None = None,
-    ) -> None:
+    def __init__(self, plans: PlanCache, run_step: RunStep, time: Time) -> None:
         self._plans = plans
         self._run_step = run_step
         self._time = time
-        self._documents = documents or {}
 
     async def execute(self, plan: Plan, request: RunRequest) -> History:
         """Run until the execution is over, or waits for a call that nobody can make here."""
         state = self._new_state(plan, request)
         history = History(self._new_state(plan, request))
-        turn = core.start(state, self._time.now_ms())
+        turn = core.start(state, self._time.now_ms)
         while True:
             for event in turn.events:
                 history.add(event)
             if turn.more:
-                turn = core.advance(state, self._time.now_ms())
+                turn = core.advance(state, self._time.now_ms)
                 continue
             following = await self._after(state, turn.effects)
             if following is None:
@@ -89,22 +70,20 @@ class LocalEngine:
         for effect in effects:
             if isinstance(effect, Dispatch):
                 result = await self._run_step(effect.step)
-                following = core.on_result(state, result, self._time.now_ms())
+                following = core.on_result(state, result, self._time.now_ms)
             elif isinstance(effect, SetTimer) and effect.kind != "timeout":
-                await self._time.sleep_until(effect.at_ms)
-                following = core.on_timer(state, effect.kind, effect.token, self._time.now_ms())
+                self._time.sleep_until(effect.at_ms)
+                following = core.on_timer(state, effect.kind, effect.token, self._time.now_ms)
             elif isinstance(effect, StartChild):
                 following = await self._child(state, effect) or following
         return following
 
     async def _child(self, state: core.State, effect: StartChild) -> core.Turn | None:
-        document = effect.document or self._documents.get(effect.workflow)
+        document = effect.document
         outputs = None
         if document is None:
-            error: ErrorInfo | None = ErrorInfo(
-                message=f"Workflow does not exist: {effect.workflow}",
-                description="Give the files of workflows that are called with --with.",
-            )
+            message = f'There is no workflow with the id "{effect.workflow}"'
+            error: ErrorInfo | None = ErrorInfo(message=message, name="WorkflowOperationError")
         else:
             plan = self._plans.add(document)
             request = self.request(plan, effect.child, effect.items, mode=effect.mode)
@@ -113,7 +92,7 @@ class LocalEngine:
             outputs = history.state.last_outputs if error is None else None
         if not effect.must_return:
             return None
-        return core.on_return(state, effect.child, outputs, error, self._time.now_ms())
+        return core.on_return(state, effect.child, outputs, error, self._time.now_ms)
 
     def request(
         self, plan: Plan, execution: str, items: list[Item], *, mode: str = "manual"
@@ -127,7 +106,7 @@ class LocalEngine:
             start=_start(plan) if mode == "integrated" else "",
             mode=mode,
             items=items,
-            received_ms=self._time.now_ms(),
+            received_ms=self._time.now_ms,
         )
 
 

@@ -47,7 +47,7 @@ class Rows:
 def _time_of(row: dict[str, Any]) -> Time:
     now = row.get("now") or NOW
     at_ms = now if isinstance(now, int) else int(datetime.fromisoformat(now).timestamp() * 1_000)
-    return Time(lambda: at_ms, jumps=True)
+    return Time(at_ms)
 
 
 def _items(trigger: dict[str, Any]) -> list[Item]:
