@@ -93,6 +93,8 @@ class Quotas:
         quota = self._quotas.get(tenant) or self._learn(tenant)
         quota.running += running
         if held:
+            # There was a limit a moment ago, so there is one until its actor says otherwise.
+            quota.is_concurrency_limited = True
             quota.waiting.append(held)
 
     def may_send(self, dispatch: Dispatch) -> bool:

@@ -131,11 +131,14 @@ class Snapshotting:
         history = self._shared.marks.history(self._partition)
         if history is None:
             return
-        before = min(head.input_seq, head.journal_seq, history) + 1
         region, number = self._shared.region, self._partition
-        for subject in (names.runs(region, number), names.signals(region, number)):
-            await self._shared.bus.purge("EXEC", subject, before)
+        inputs_before = min(head.input_seq, history) + 1
         # The last record must stay: it carries the sequence that fences.
-        await self._shared.bus.purge(
-            "EXEC", names.journal(region, number), min(before, head.journal_seq)
-        )
+        records_before = min(head.journal_seq, history + 1)
+        for subject, before in (
+            (names.runs(region, number), inputs_before),
+            (names.signals(region, number), inputs_before),
+            (names.journal(region, number), records_before),
+        ):
+            if before > 1:  # to a broker, below the first means everything
+                await self._shared.bus.purge("EXEC", subject, before)
