@@ -1,7 +1,9 @@
 """Loop Over Items (Split In Batches): its items batch by batch, each time it is reached.
 
-A loop is a cycle of connections. The node remembers in its context what is left; items that come
-back are collected and put out as `done` at the end. `reset` begins again with what comes in.
+A loop is a cycle of connections, and this node a cursor: its context holds how far it is and in
+which runs its items are to be found, not the items, so that a round costs the same however many
+there are. Items that come back are put out as `done` at the end. `reset` begins again with what
+comes in.
 """
 
 from typing import Any
@@ -12,73 +14,97 @@ from penstock.sdk.pairing import pointer
 from penstock.subjects.messages import Item, Outcome, Source
 from penstock.workflow.expressions.convert import to_integer, truthy
 
+Place = dict[str, Any]
+"""Where items are: `{node, output, run, count}`, or `{items}` where no run holds them."""
+
 
 class SplitInBatches(Node):
     """Version 3 puts out [done, loop], version 2 [loop, done], version 1 the loop alone."""
 
     type = "n8n-nodes-base.splitInBatches"
     versions = (1, 2, 3)
+    reads_inputs = True
 
     def run(self, call: Call) -> Outcome:
         default_size = 1 if call.version >= 3 else 10
         size = max(to_integer(call.param("batchSize", 0, default_size), default_size), 0)
         state = call.scope.contexts.get(call.node.index) or {}
-        if "items" not in state or truthy(call.option("options.reset", 0, False)):
-            batch, state = _begin(call, size)
+        if "place" not in state or truthy(call.option("options.reset", 0, False)):
+            state, batch = _begin(call, size), call.items[:size]
         else:
-            batch, state = _go_on(call, state, size)
-        state["noItemsLeft"] = not state["items"]
+            state, batch = _go_on(call, state, size)
+        state["noItemsLeft"] = state["taken"] >= state["count"]
         state["done"] = not batch
         call.context = state
-        return _out(call, batch, state["processedItems"])
+        return _out(call, batch, state["returned"])
 
     def outputs(self, parameters: dict[str, Any], version: float) -> int:
         return 1 if version < 2 else 2
 
 
-def _begin(call: Call, size: int) -> tuple[list[Item], dict[str, Any]]:
-    items = call.items
-    return items[:size], {
-        "items": items[size:],
+def _begin(call: Call, size: int) -> dict[str, Any]:
+    count = len(call.items)
+    return {
+        "place": _place(call),
+        "source": _source(call),
+        "count": count,
+        "taken": min(size, count),
+        "returned": [],
         "currentRunIndex": 0,
-        "maxRunIndex": -(-len(items) // size) if size else 0,
-        "sourceData": _source(call),
-        "processedItems": [],
+        "maxRunIndex": -(-count // size) if size else 0,
     }
 
 
-def _go_on(call: Call, state: dict[str, Any], size: int) -> tuple[list[Item], dict[str, Any]]:
-    source = _source(call)
-    returned = [
-        {**item, "pairedItem": {"sourceOverwrite": source, "item": index}}
-        for index, item in enumerate(call.items)
+def _go_on(call: Call, state: dict[str, Any], size: int) -> tuple[dict[str, Any], list[Item]]:
+    first, count, source = state["taken"], state["count"], state["source"]
+    items = _at(call, state["place"]) if first < count else []
+    batch = [
+        {**items[n], "pairedItem": {"item": n, "sourceOverwrite": source}}
+        for n in range(first, min(first + size, count))
     ]
-    left = state["items"]
-    batch = [_from_before(item, state["sourceData"]) for item in left[:size]]
-    return batch, {
+    returned = {**_place(call), "source": _source(call)}
+    after = {
         **state,
-        "items": left[size:],
+        "taken": first + len(batch),
+        "returned": [*state["returned"], returned],
         "currentRunIndex": state["currentRunIndex"] + 1,
-        "processedItems": [*state["processedItems"], *returned],
     }
+    return after, batch
 
 
-def _from_before(item: Item, source: dict[str, Any]) -> Item:
-    """An item of the loop's input, which in this run came in another way: it tells how."""
-    paired = item.get("pairedItem", pointer(0))
-    if isinstance(paired, list):
-        return {**item, "pairedItem": [_overwritten(one, source) for one in paired]}
-    return {**item, "pairedItem": _overwritten(paired, source)}
+def _place(call: Call) -> Place:
+    """Where this run's input is to be found later."""
+    source, items = _source_run(call), call.items
+    if source is not None:
+        place = {"node": source.node, "output": source.output, "run": source.run}
+        found = _at(call, place)
+        if len(found) >= len(items) and all(
+            one["json"] == other["json"] for one, other in zip(items, found, strict=False)
+        ):
+            return {**place, "count": len(items)}
+    return {"items": [{**item, "pairedItem": pointer(n)} for n, item in enumerate(items)]}
 
 
-def _overwritten(paired: Any, source: dict[str, Any]) -> dict[str, Any]:
-    own = {"item": paired} if isinstance(paired, int) else paired
-    return {**own, "sourceOverwrite": source}
+def _at(call: Call, place: Place) -> list[Item]:
+    """The items at a place; none where the run is not known."""
+    if "items" in place:
+        return list(place["items"])
+    runs = call.scope.runs.get(place["node"], [])
+    if place["run"] >= len(runs):
+        return []
+    outputs = runs[place["run"]].outputs
+    items = outputs[place["output"]] if place["output"] < len(outputs) else None
+    return (items or [])[: place.get("count")]
+
+
+def _source_run(call: Call) -> Source | None:
+    sources = call.scope.sources
+    return sources[0] if sources else None
 
 
 def _source(call: Call) -> dict[str, Any]:
     """Where the input came from, in the form in which `pairedItem` tells it."""
-    source: Source | None = call.scope.sources[0] if call.scope.sources else None
+    source = _source_run(call)
     if source is None:
         return {}
     told: dict[str, Any] = {"previousNode": call.scope.plan.nodes[source.node].name}
@@ -89,8 +115,17 @@ def _source(call: Call) -> dict[str, Any]:
     return told
 
 
-def _out(call: Call, batch: list[Item], processed: list[Item]) -> Outcome:
+def _processed(call: Call, returned: list[Place]) -> list[Item]:
+    """All items that came back from the loop, in order."""
+    return [
+        {**item, "pairedItem": {"sourceOverwrite": place["source"], "item": index}}
+        for place in returned
+        for index, item in enumerate(_at(call, place))
+    ]
+
+
+def _out(call: Call, batch: list[Item], returned: list[Place]) -> Outcome:
     if call.version < 2:
         return call.items_out(batch) if batch else call.ends_branch()
-    outputs = [[], batch] if batch else [processed, []]
+    outputs = [[], batch] if batch else [_processed(call, returned), []]
     return call.items_out(*(outputs if call.version >= 3 else outputs[::-1]))

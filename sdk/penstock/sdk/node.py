@@ -32,6 +32,8 @@ class Node:
     tier: ClassVar[Tier] = "inline"
     is_trigger: ClassVar[bool] = False
     required_inputs: ClassVar[int | Literal["all"]] = 1
+    reads_inputs: ClassVar[bool] = False
+    """Whether it looks again at earlier runs of the nodes that are wired to it (a loop does)."""
 
     def run(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Turn the call's items into an outcome."""

@@ -15,7 +15,7 @@ from typing import Any
 from penstock.sdk.node import Node
 from penstock.sdk.pairing import paired_input
 from penstock.sdk.runner import run_node, run_node_async
-from penstock.subjects.messages import Item, Outcome, Source
+from penstock.subjects.messages import Item, Outcome, Outputs, Source
 from penstock.workflow.compile import compile_document
 from penstock.workflow.plan import Plan
 from penstock.workflow.scope import ExecutionInfo, Run, Scope
@@ -48,7 +48,8 @@ def run(
 
     `items` are the JSON of the input's items, or whole items. `version` is the newest by default.
     Settings: `inputs` (items of all inputs, in place of `items`), `context` (the loop context that
-    an earlier run left), `now_ms`, `timezone`, `mode`, and any setting of a node (`onError`, …).
+    an earlier run left), `history` (items of earlier runs of the node before it), `now_ms`,
+    `timezone`, `mode`, and any setting of a node (`onError`, …).
     """
     scope = scope_of(node, parameters, items, version=version, **settings)
     if scope.node.tier == "trusted":
@@ -71,13 +72,15 @@ def scope_of(
         None if one is None else paired_input([as_item(item) for item in one], number)
         for number, one in enumerate(raw)
     ]
-    source = Source(plan.by_name[SOURCE])
+    history = [[as_item(item) for item in one] for one in settings.get("history", ())]
+    source = Source(plan.by_name[SOURCE], 0, len(history))
+    earlier: list[Outputs] = [[items] for items in history]
     return Scope(
         plan=plan,
         node=plan.nodes[plan.by_name[UNDER_TEST]],
         inputs=inputs,
         sources=[None if one is None else source for one in inputs],
-        runs={source.node: [Run(outputs=list(inputs), sources=[])]},
+        runs={source.node: [Run(list(outputs), []) for outputs in (*earlier, inputs)]},
         run_index=int(settings.get("run_index", 0)),
         now_ms=int(settings.get("now_ms", NOW_MS)),
         execution=ExecutionInfo(id="1", mode=str(settings.get("mode", "trigger"))),
@@ -85,7 +88,9 @@ def scope_of(
     )
 
 
-_OWN = frozenset({"inputs", "context", "now_ms", "timezone", "mode", "run_index", "services"})
+_OWN = frozenset(
+    {"inputs", "context", "history", "now_ms", "timezone", "mode", "run_index", "services"}
+)
 
 
 def _plan(

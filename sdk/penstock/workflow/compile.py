@@ -89,6 +89,9 @@ def compile_document(
     for node in nodes:
         node.inputs = max(1, len(parents[node.index]))
         node.pinned = read.pinned.get(node.name)
+        if node.kind is not None and getattr(node.kind, "reads_inputs", False):
+            wired = {edge.node for edges in parents[node.index] for edge in edges}
+            node.reads = None if node.reads is None else node.reads | wired
     order: Order = "v1" if read.settings.get("executionOrder") == "v1" else "v0"
     ancestors = ancestors_of(parents)
     visible = visible_runs(nodes, ancestors)

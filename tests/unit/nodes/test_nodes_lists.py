@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from penstock.nodes.aggregate import Aggregate
@@ -9,6 +10,7 @@ from penstock.nodes.limit import Limit
 from penstock.nodes.split_in_batches import SplitInBatches
 from penstock.nodes.split_out import SplitOut
 from penstock.sdk.testkit import jsons, run
+from penstock.subjects.messages import Outcome
 
 NUMBERS = [{"n": 1}, {"n": 2}, {"n": 3}]
 
@@ -158,31 +160,75 @@ def test_limit_keeps_the_first_or_last(parameters: dict[str, Any], expected: Any
     assert jsons(run(Limit, parameters, NUMBERS)) == [expected]
 
 
-def test_a_loop_hands_out_batches_then_all_that_came_back() -> None:
-    first = run(SplitInBatches, {"batchSize": 2}, NUMBERS)
-    second = run(SplitInBatches, {"batchSize": 2}, [{"r": 1}], context=first.context)
-    last = run(SplitInBatches, {"batchSize": 2}, [{"r": 2}], context=second.context)
+class Loop:
+    """A loop node and what it was given so far."""
 
-    assert jsons(first) == [[], NUMBERS[:2]]
-    assert jsons(second) == [[], NUMBERS[2:]]
-    assert jsons(last) == [[{"r": 1}, {"r": 2}], []]
-    assert [one.context and one.context["done"] for one in (first, second, last)] == [
-        False,
-        False,
-        True,
+    def __init__(self, **parameters: Any) -> None:
+        self.parameters = parameters
+        self.outcomes: list[Outcome] = []
+        self.history: list[list[dict[str, Any]]] = []
+
+    def step(self, items: list[dict[str, Any]], version: float = 3) -> Outcome:
+        context = {"context": self.outcomes[-1].context} if self.outcomes else {}
+        outcome = run(
+            SplitInBatches,
+            self.parameters,
+            items,
+            version=version,
+            history=self.history,
+            **context,
+        )
+        self.history.append(items)
+        self.outcomes.append(outcome)
+        return outcome
+
+
+def test_a_loop_hands_out_batches_then_all_that_came_back() -> None:
+    loop = Loop(batchSize=2)
+
+    steps = [loop.step(items) for items in (NUMBERS, [{"r": 1}], [{"r": 2}])]
+
+    assert [jsons(step) for step in steps] == [
+        [[], NUMBERS[:2]],
+        [[], NUMBERS[2:]],
+        [[{"r": 1}, {"r": 2}], []],
     ]
-    assert first.context and first.context["maxRunIndex"] == 2
+    contexts = [step.context or {} for step in steps]
+    assert [context["done"] for context in contexts] == [False, False, True]
+    assert [context["noItemsLeft"] for context in contexts] == [False, True, True]
+    assert contexts[0]["maxRunIndex"] == 2
 
 
 def test_items_that_come_out_of_a_loop_later_tell_how_they_came_in() -> None:
-    first = run(SplitInBatches, {}, NUMBERS)
-    second = run(SplitInBatches, {}, [{"r": 1}], context=first.context)
+    loop = Loop()
+    loop.step(NUMBERS)
+
+    second = loop.step([{"r": 1}])
 
     assert second.outputs and second.outputs[1]
     assert second.outputs[1][0]["pairedItem"] == {
         "item": 1,
         "sourceOverwrite": {"previousNode": "Source"},
     }
+
+
+def test_a_loop_remembers_where_its_items_are_and_not_the_items() -> None:
+    loop = Loop()
+    loop.step([{"text": "x" * 10_000}] * 100)
+
+    size = len(msgspec.json.encode(loop.step([{"text": "y" * 10_000}]).context))
+
+    assert size < 500
+
+
+def test_a_loop_whose_source_is_not_remembered_keeps_its_items() -> None:
+    first = run(SplitInBatches, {}, inputs=[NUMBERS], context={})
+    assert first.context is not None
+    forgotten = {**first.context, "place": {"items": [{"json": number} for number in NUMBERS]}}
+
+    second = run(SplitInBatches, {}, [{"r": 1}], context=forgotten)
+
+    assert jsons(second) == [[], [{"n": 2}]]
 
 
 def test_a_reset_loop_begins_again() -> None:
@@ -194,12 +240,9 @@ def test_a_reset_loop_begins_again() -> None:
 
 
 def test_older_loops_have_other_outputs() -> None:
-    first = run(SplitInBatches, {}, NUMBERS, version=2)
-    last = run(SplitInBatches, {}, [{"r": 1}], version=2, context=first.context)
-    oldest = run(SplitInBatches, {}, NUMBERS, version=1)
-    end = run(SplitInBatches, {}, [{"r": 1}], version=1, context=oldest.context)
+    second, first = Loop(), Loop()
 
-    assert jsons(first) == [NUMBERS, []]
-    assert jsons(last) == [[], [{"r": 1}]]
-    assert jsons(oldest) == [NUMBERS]
-    assert end.outputs is None
+    assert jsons(second.step(NUMBERS, version=2)) == [NUMBERS, []]
+    assert jsons(second.step([{"r": 1}], version=2)) == [[], [{"r": 1}]]
+    assert jsons(first.step(NUMBERS, version=1)) == [NUMBERS]
+    assert first.step([{"r": 1}], version=1).outputs is None
