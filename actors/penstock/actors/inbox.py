@@ -65,7 +65,7 @@ class Inbox:
             except CodecError as error:
                 self._reject(message, error)
                 continue
-            origin = Input(message.sequence, len(batch))
+            origin = Input(message.sequence, len(batch), len(message.payload))
             self._open.append(origin)
             if codec is RUNS:
                 for request in batch:
@@ -80,9 +80,9 @@ class Inbox:
         """Move the watermark over what is dealt with; the new watermark."""
         waiting = self._open
         while waiting and not waiting[0].left:
-            self.watermark = waiting.popleft().sequence
-        if not waiting:
-            self.bytes_waiting = 0
+            done = waiting.popleft()
+            self.watermark = done.sequence
+            self.bytes_waiting -= done.bytes
         return self.watermark
 
     def is_first(self, origin: Input) -> bool:
@@ -95,7 +95,7 @@ class Inbox:
         return [execution for origin in self._open for execution in origin.taken]
 
     def _reject(self, message: Message, error: CodecError) -> None:
-        origin = Input(message.sequence, 1)
+        origin = Input(message.sequence, 1, len(message.payload))
         self._open.append(origin)
 
         def stored() -> None:

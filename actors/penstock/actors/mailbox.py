@@ -19,11 +19,12 @@ QUANTUM = 64
 class Input:
     """One message of the partition's inputs, until everything in it is dealt with."""
 
-    __slots__ = ("left", "sequence", "taken")
+    __slots__ = ("bytes", "left", "sequence", "taken")
 
-    def __init__(self, sequence: int, left: int) -> None:
+    def __init__(self, sequence: int, left: int, size: int = 0) -> None:
         self.sequence = sequence
         self.left = left
+        self.bytes = size
         self.taken: list[str] = []
         """Executions of it that are started or held, for whoever must not start them again."""
 

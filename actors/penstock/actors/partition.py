@@ -55,6 +55,7 @@ class Partition(Parts):
         self.repairs.rebuild = self._rebuild
         self.asking.figures = self.figures
         self._subscriptions: list[Subscription] = []
+        self._following: Subscription | None = None
         self._slept: deque[tuple[float, str]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         self._ticking: asyncio.TimerHandle | None = None
@@ -97,16 +98,11 @@ class Partition(Parts):
         done = names.done(region, number)
         self._subscriptions = [
             bus.follow("DONE", done, self._done_seq + 1, self.results.on_message),
-            bus.follow(
-                "EXEC",
-                names.inputs(region, number),
-                self.inbox.received + 1,
-                self.inbox.on_message,
-            ),
             bus.subscribe(f"ask.{region}.{number}.*", self.asking.on_ask),
         ]
         self.is_live = True
         self.shared.live.append(self)
+        self._regulate()
         self.dispatcher.flush()
         self.replies.send_again(now_ms - REPLY_AGAIN_MS)
         self._tick()
@@ -142,12 +138,28 @@ class Partition(Parts):
         for subscription in self._subscriptions:
             subscription.close()
         self._subscriptions = []
+        if self._following is not None:
+            self._following.close()
+            self._following = None
         self.shared.directory.remove_hook(self.schedules.on_directory)
 
     def _fenced(self) -> None:
         log.warning("partition %d: another owner took over", self.number)
         self.close()
         self._on_lost(self)
+
+    def _regulate(self) -> None:
+        """Follow the inputs, but not while too much of them waits in memory: the stream keeps it,
+        and when that is full the gateways refuse."""
+        if self._following is None:
+            if not self.inbox.is_full and not self._is_draining:
+                inputs = names.inputs(self.shared.region, self.number)
+                start = self.inbox.received + 1
+                bus = self.shared.bus
+                self._following = bus.follow("EXEC", inputs, start, self.inbox.on_message)
+        elif self.inbox.is_full:
+            self._following.close()
+            self._following = None
 
     def on_reconnect(self, steps: int, done: int) -> None:
         """After an outage: the last sequences of STEPS and DONE, which are in memory only and may
@@ -247,6 +259,7 @@ class Partition(Parts):
     def _stored(self) -> None:
         """The record is durable and memory equals the journal: act, then go on."""
         self.transitions += self.wakeup.transitions
+        self._regulate()
         self.snapshotting.count(self.wakeup.transitions)
         now_s = asyncio.get_running_loop().time()
         if self.snapshotting.is_due(now_s) and not self.repairs.is_busy:
@@ -331,6 +344,7 @@ class Partition(Parts):
             return
         loop = asyncio.get_running_loop()
         self._ticking = loop.call_later(TICK_S, self._tick)
+        self._regulate()
         self.dispatcher.send_overdue()
         self.quotas.tick()
         self.replies.expire(self.shared.clock.now_ms())
