@@ -67,7 +67,13 @@ class Catalog:
             log.error("the record %s cannot be read: %s", entry.key, error)
             return
         self._known[entry.key] = Known(record, entry.revision)
-        self._routes.replace(entry.key, routes_of(record))
+        try:
+            routes = routes_of(record)
+        except Exception:
+            # One record that no check foresaw must not take the other workflows' routes along.
+            log.exception("the routes of %s cannot be read; it is not served", entry.key)
+            routes = []
+        self._routes.replace(entry.key, routes)
         self._metrics.routes = self._routes.count
 
     def forget(self, key: str) -> None:

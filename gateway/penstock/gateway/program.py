@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from penstock.gateway.front import Front
-from penstock.gateway.http_protocol import JoiningProtocol
+from penstock.gateway.http_protocol import GatewayProtocol
 from penstock.gateway.lifecycle import Lifecycle
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.parts import Parts, Surroundings, assemble
@@ -144,7 +144,7 @@ def _server(front: Front) -> uvicorn.Server:
     return _Server(
         uvicorn.Config(
             front,
-            http=JoiningProtocol,
+            http=GatewayProtocol,
             loop="none",
             ws="none",
             lifespan="off",

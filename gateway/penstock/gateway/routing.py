@@ -140,7 +140,7 @@ def _literals_matched(pattern: tuple[str, ...], segments: tuple[str, ...]) -> in
 
 def _route(record: WorkflowRecord, webhook: WebhookRoute) -> Route:
     settings = webhook.settings
-    options = settings.get("options") or {}
+    options = _object(settings.get("options"))
     allowed = _texts(options.get("ipWhitelist"))
     mode = settings.get("responseMode") or "onReceived"
     status, headers, body = _immediate_answer(settings, options)
@@ -187,31 +187,33 @@ def _immediate_answer(
         body, kind = b'{"message":"Workflow was started"}', b"application/json; charset=utf-8"
     if kind and b"content-type" not in given:
         chosen = options.get("responseContentType")
-        headers.append(
-            (b"content-type", chosen.encode() if isinstance(chosen, str) and chosen else kind)
-        )
+        if isinstance(chosen, str) and chosen and is_header("content-type", chosen):
+            kind = chosen.encode("latin-1")
+        headers.append((b"content-type", kind))
     headers.append((b"content-length", str(len(body)).encode()))
     return code, headers, body
 
 
 def _code(settings: dict[str, Any], options: dict[str, Any]) -> int:
     code: Any = settings.get("responseCode")
-    values = (options.get("responseCode") or {}).get("values") or {}
+    values = _object(_object(options.get("responseCode")).get("values"))
     if values:
         code = values.get("responseCode")
         if code == "customCode":
             code = values.get("customCode")
     try:
         number = int(code)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 200
     return number if 200 <= number <= 599 else 200
 
 
 def _header_entries(options: dict[str, Any]) -> list[tuple[str, str]]:
-    entries = (options.get("responseHeaders") or {}).get("entries") or []
+    entries = _object(options.get("responseHeaders")).get("entries")
     found = []
-    for entry in entries:
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, dict):
+            continue
         name, value = str(entry.get("name", "")).lower(), str(entry.get("value", ""))
         if is_header(name, value):
             found.append((name, value))
@@ -230,6 +232,10 @@ def is_header(name: str, value: str) -> bool:
         and _NAME.fullmatch(name) is not None
         and _VALUE.fullmatch(value) is not None
     )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ whatever goes wrong leaves as a problem.
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +21,14 @@ from penstock.gateway.answers import Answer
 from penstock.gateway.bodies import BODY_BYTES_MAX, parse_json, parse_pairs, read
 from penstock.gateway.parts import Parts
 from penstock.gateway.problems import ProblemEntry, ProblemError
+from penstock.gateway.values import with_floats
 
 TENANT = "main"
 """The one tenant until there is a control plane."""
 
 log = logging.getLogger("penstock.gateway")
 
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -168,6 +171,8 @@ def _body(endpoint: Endpoint, headers: Mapping[str, str], raw: bytes) -> Any:
             remedy="send JSON with Content-Type: application/json",
         )
     value = parse_json(raw)
+    if _LONG_NUMBER.search(raw):
+        value = with_floats(value)
     if endpoint.body is Any:
         return value
     try:
