@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from penstock.nodes.http_request_batches import run_batches
+from penstock.nodes.http_request_key import set_key
 from penstock.nodes.http_request_message import (
     REDIRECTS_MAX,
     TIMEOUT_MS,
@@ -74,6 +75,7 @@ async def _responses(
     fetch: Callable[[Request], Awaitable[Response]], request: Request, pagination: Pagination
 ) -> list[Response]:
     if not pagination.is_on:
+        set_key(request, pagination.call, pagination.item)
         return [await fetch(request)]
     return await fetch_pages(fetch, request, pagination)
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.nodes.http_request_key import set_key
 from penstock.nodes.http_request_message import Request, checked_url
 from penstock.nodes.http_request_send import Response
 from penstock.sdk.call import Call, NodeError
@@ -74,6 +75,8 @@ async def fetch_pages(
         names = _names(request, responses)
         page = _page_request(request, pagination, names)
         page.url = url
+        page.headers = dict(page.headers)
+        set_key(page, pagination.call, pagination.item, len(responses))
         if responses:
             await asyncio.sleep(float(pagination.value("requestInterval", names, 0) or 0) / 1000)
         response = await fetch(page)

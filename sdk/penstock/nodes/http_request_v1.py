@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from penstock.nodes.http_request import binary_of, refuse_credentials
 from penstock.nodes.http_request_batches import run_batches
+from penstock.nodes.http_request_key import set_key
 from penstock.nodes.http_request_message import (
     REDIRECTS_MAX,
     TIMEOUT_MS,
@@ -42,6 +43,7 @@ class HttpRequestV1(Node):
 async def _items(call: Call, item: int) -> list[Item]:
     options: dict[str, Any] = call.param("options", item, {}) or {}
     request = await _build(call, item, options)
+    set_key(request, call, item)
     response = await send(call.services.http, request, item)
     if not 200 <= response.status < 300 and not options.get("ignoreResponseCode", False):
         raise status_error(response, item)
