@@ -2,10 +2,11 @@
 
 A loop is a cycle of connections, and this node a cursor: its context holds how far it is and in
 which runs its items are to be found, not the items, so that a round costs the same however many
-there are. Items that come back are put out as `done` at the end. `reset` begins again with what
-comes in.
+there are; runs that follow one another count as one place. Items that come back are put out as
+`done` at the end. `reset` begins again with what comes in.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from penstock.sdk.call import Call
@@ -15,7 +16,8 @@ from penstock.subjects.messages import Item, Outcome, Source
 from penstock.workflow.expressions.convert import to_integer, truthy
 
 Place = dict[str, Any]
-"""Where items are: `{node, output, run, count}`, or `{items}` where no run holds them."""
+"""Where items are: `{node, output, run, count}`, or `{items, source}` where no run holds them.
+With `rounds`, the same holds for that many runs from `run` on."""
 
 
 class SplitInBatches(Node):
@@ -62,11 +64,10 @@ def _go_on(call: Call, state: dict[str, Any], size: int) -> tuple[dict[str, Any]
         {**items[n], "pairedItem": {"item": n, "sourceOverwrite": source}}
         for n in range(first, min(first + size, count))
     ]
-    returned = {**_place(call), "source": _source(call)}
     after = {
         **state,
         "taken": first + len(batch),
-        "returned": [*state["returned"], returned],
+        "returned": _extended(state["returned"], _place(call)),
         "currentRunIndex": state["currentRunIndex"] + 1,
     }
     return after, batch
@@ -82,7 +83,25 @@ def _place(call: Call) -> Place:
             one["json"] == other["json"] for one, other in zip(items, found, strict=False)
         ):
             return {**place, "count": len(items)}
-    return {"items": [{**item, "pairedItem": pointer(n)} for n, item in enumerate(items)]}
+    own = [{**item, "pairedItem": pointer(n)} for n, item in enumerate(items)]
+    return {"items": own, "source": _source(call)}
+
+
+def _extended(places: list[Place], place: Place) -> list[Place]:
+    """The places with one more, which joins the last when it is the next run of the same node."""
+    if places and "items" not in place and "items" not in places[-1]:
+        last = places[-1]
+        rounds = last.get("rounds", 1)
+        if {**place, "rounds": rounds} == {**last, "rounds": rounds, "run": last["run"] + rounds}:
+            return [*places[:-1], {**last, "rounds": rounds + 1}]
+    return [*places, place]
+
+
+def _each_run(places: list[Place]) -> Iterator[Place]:
+    """The places one run at a time."""
+    for place in places:
+        for number in range(place.get("rounds", 1)):
+            yield {**place, "run": place["run"] + number} if number else place
 
 
 def _at(call: Call, place: Place) -> list[Item]:
@@ -105,8 +124,10 @@ def _source_run(call: Call) -> Source | None:
 def _source(call: Call) -> dict[str, Any]:
     """Where the input came from, in the form in which `pairedItem` tells it."""
     source = _source_run(call)
-    if source is None:
-        return {}
+    return {} if source is None else _told(call, source)
+
+
+def _told(call: Call, source: Source) -> dict[str, Any]:
     told: dict[str, Any] = {"previousNode": call.scope.plan.nodes[source.node].name}
     if source.output:
         told["previousNodeOutput"] = source.output
@@ -115,13 +136,20 @@ def _source(call: Call) -> dict[str, Any]:
     return told
 
 
+def _source_of(call: Call, place: Place) -> dict[str, Any]:
+    if "items" in place:
+        return dict(place["source"])
+    return _told(call, Source(place["node"], place["output"], place["run"]))
+
+
 def _processed(call: Call, returned: list[Place]) -> list[Item]:
     """All items that came back from the loop, in order."""
-    return [
-        {**item, "pairedItem": {"sourceOverwrite": place["source"], "item": index}}
-        for place in returned
-        for index, item in enumerate(_at(call, place))
-    ]
+    items: list[Item] = []
+    for place in _each_run(returned):
+        source = _source_of(call, place)
+        for index, item in enumerate(_at(call, place)):
+            items.append({**item, "pairedItem": {"sourceOverwrite": source, "item": index}})
+    return items
 
 
 def _out(call: Call, batch: list[Item], returned: list[Place]) -> Outcome:
