@@ -19,6 +19,7 @@ class Group:
 
     def __init__(self, folders: list[Path]) -> None:
         self._folders = folders
+        self.is_closed = False
 
     def attach(self, pid: int) -> None:
         """Move a process in. Zero would move the caller itself, so it is refused."""
@@ -28,6 +29,7 @@ class Group:
 
     def close(self) -> None:
         """Remove the group; it must be empty."""
+        self.is_closed = True
         for folder in self._folders:
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -41,7 +43,9 @@ class Groups:
         self._processes = processes
         self._cpus = cpus
         self._made = 0
+        self._groups: list[Group] = []
         self.kind = "rlimits only"
+        _remove_leftovers()
         for kind, make in (("cgroup v1", self._make_v1), ("cgroup v2", self._make_v2)):
             try:
                 make("probe").close()
@@ -57,9 +61,16 @@ class Groups:
             return None
         self._made += 1
         try:
-            return self._make(str(self._made))
+            group = self._make(str(self._made))
         except OSError:
             return None
+        self._groups = [each for each in self._groups if not each.is_closed] + [group]
+        return group
+
+    def close(self) -> None:
+        """Remove every group that is still there."""
+        for group in self._groups:
+            group.close()
 
     def _make_v1(self, name: str) -> Group:
         folders = [_ROOT / each / f"penstock-{os.getpid()}-{name}" for each in _V1_CONTROLLERS]
@@ -96,6 +107,16 @@ class Groups:
             group.close()
             raise
         return group
+
+
+def _remove_leftovers() -> None:
+    """Remove groups of hosts that died without doing so: their workers died with them."""
+    for controller in _V1_CONTROLLERS:
+        for folder in (_ROOT / controller).glob("penstock-*-*"):
+            owner = folder.name.split("-")[1]
+            if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 def _write(path: Path, text: str) -> None:

@@ -32,6 +32,7 @@ from penstock.subjects.messages import Outcome, Step
 
 ENDED = "its process ended"
 _READY_TIMEOUT_S = 10.0
+_SLOW_S = 0.02
 _OVERHEAD_BYTES = 1 << 16
 _RECEIVE_BYTES = 1 << 18
 _encode = msgspec.msgpack.Encoder().encode
@@ -48,6 +49,10 @@ class Job:
     step: Step
     document: bytes
     done: "asyncio.Future[Outcome]"
+
+    @property
+    def key(self) -> "Key":
+        return self.step.tenant, self.step.plan
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +77,7 @@ class Lane:
     )
     _outgoing: bytearray = field(default_factory=bytearray)
     _timer: asyncio.TimerHandle | None = None
+    _head_since_s: float = 0.0
     _ticket: int = 0
     """Of the head; each further job has the next number."""
 
@@ -85,13 +91,19 @@ class Lane:
     def is_ready(self) -> bool:
         return self.layers is not None and self.pidfd >= 0
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether the head has been running for long: what comes now should not wait for it."""
+        now_s = asyncio.get_running_loop().time()
+        return bool(self.jobs) and now_s - self._head_since_s > _SLOW_S
+
     def give(self, job: Job) -> None:
         """Send a job; the first one binds the lane to its tenant and workflow version."""
         step = job.step
         if self.key is None:
-            self.key = (step.tenant, step.plan)
+            self.key = job.key
             self._send(_encode(Setup(step.plan, job.document)))
-        assert self.key == (step.tenant, step.plan)
+        assert self.key == job.key
         self.jobs.append(job)
         self._send(_encode(Work(self._ticket + len(self.jobs), step)))
         if len(self.jobs) == 1:
@@ -100,8 +112,10 @@ class Lane:
     def _watch_head(self) -> None:
         self._stop_timer()
         if self.jobs:
+            loop = asyncio.get_running_loop()
+            self._head_since_s = loop.time()
             seconds = self.jobs[0].step.timeout_ms / 1000
-            self._timer = asyncio.get_running_loop().call_later(seconds, self.lose, "timeout")
+            self._timer = loop.call_later(seconds, self.lose, "timeout")
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -10,9 +10,10 @@ by a namespace or by Landlock. Without it the pool refuses, unless it was told t
 
 import asyncio
 import os
+import select
 import signal
 import sys
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from penstock.sandbox_host.cgroups import Groups
@@ -25,6 +26,9 @@ from penstock.subjects.messages import Outcome, Step
 
 _GROUP_EXTRA_BYTES = 128 * MIB
 _SWEEP_S = 1.0
+_END_S = 2.0
+_RESTART_S = 1.0
+_SERVER_ENDED = "the fork server ended"
 
 _REASONS = {
     "timeout": "Code execution timed out after {seconds:g} s",
@@ -55,7 +59,7 @@ class ProcessPool(LaneOwner):
         self._ending: dict[int, Lane] = {}
         self._bound: dict[Key, list[Lane]] = {}
         self._blank: deque[Lane] = deque()
-        self._waiting: deque[Job] = deque()
+        self._waiting: OrderedDict[Key, deque[Job]] = OrderedDict()
         self._next_slot = 0
         self._server: ForkServer | None = None
         self._groups: Groups | None = None
@@ -93,16 +97,28 @@ class ProcessPool(LaneOwner):
 
     async def close(self) -> None:
         """End every worker and the zygote. Jobs that still wait fail."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        for timer in (self._sweeper, self._starting):
+            if timer is not None:
+                timer.cancel()
+        server, self._server = self._server, None
         for lane in list(self._lanes.values()):
             lane.lose("the sandbox host stops")
-        server, self._server = self._server, None
         if server is not None:
             server.close()
+        await self._until_ended()
         self._forget_ending()
-        while self._waiting:
-            _fail(self._waiting.popleft(), "the sandbox host stops")
+        if self._groups is not None:
+            self._groups.close()
+        for job in self._take_waiting():
+            _fail(job, "the sandbox host stops")
+
+    async def _until_ended(self) -> None:
+        """Killed workers take a moment to end, and their groups can go only after them."""
+        deadline = asyncio.get_running_loop().time() + _END_S
+        while any(map(_is_alive, self._ending.values())):
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(0.005)
 
     def _forget_ending(self) -> None:
         for lane in self._ending.values():
@@ -121,38 +137,40 @@ class ProcessPool(LaneOwner):
         self._place(job)
         return await job.done
 
-    @property
-    def free(self) -> int:
-        """How many more steps the pool takes without making them wait long."""
-        held = sum(len(lane.jobs) for lane in self._lanes.values()) + len(self._waiting)
-        return max(0, self._settings.workers_max * 4 - held)
-
     # ---- placing
 
     def _place(self, job: Job) -> None:
-        lane = self._lane_for((job.step.tenant, job.step.plan))
+        lane = self._lane_for(job.key)
         if lane is None:
-            self._waiting.append(job)
+            self._waiting.setdefault(job.key, deque()).append(job)
             self._refill()
-            return
+        else:
+            self._hand(lane, job)
+
+    def _hand(self, lane: Lane, job: Job) -> None:
         if lane.key is None:
-            self._bind(lane, (job.step.tenant, job.step.plan))
-        lane.give(job)
+            self._bound.setdefault(job.key, []).append(lane)
+            lane.give(job)
+            self._refill()
+        else:
+            lane.give(job)
 
     def _lane_for(self, key: Key) -> Lane | None:
+        """The lane for one more job of a version: an idle one, a blank one, or the shortest."""
         bound = self._bound.get(key, ())
         best = min(bound, key=lambda lane: len(lane.jobs), default=None)
         if best is not None and not best.jobs:
             return best
-        if len(bound) < self._settings.per_version and self._blank:
+        may_widen = len(bound) < self._settings.per_version or (best is not None and best.is_slow)
+        if self._blank and may_widen:
             return self._blank.popleft()
         if best is not None and len(best.jobs) < self._settings.depth:
             return best
         return None
 
-    def _bind(self, lane: Lane, key: Key) -> None:
-        self._bound.setdefault(key, []).append(lane)
-        self._refill()
+    def _take_waiting(self) -> list[Job]:
+        waiting, self._waiting = self._waiting, OrderedDict()
+        return [job for jobs in waiting.values() for job in jobs]
 
     def _refill(self) -> None:
         """Keep blank workers warm; make room by ending the one that was idle longest."""
@@ -233,21 +251,35 @@ class ProcessPool(LaneOwner):
         self._failed = why
         for lane in list(self._lanes.values()):
             lane.lose("refused")
-        while self._waiting:
-            job = self._waiting.popleft()
+        for job in self._take_waiting():
             if not job.done.done():
                 job.done.set_result(_refused(why))
 
     def lane_is_free(self, lane: Lane) -> None:
         lane.idle_since_s = asyncio.get_running_loop().time()
-        if self._waiting:
-            self._drain()
+        if not self._waiting:
+            return
+        assert lane.key is not None
+        self._feed(lane, lane.key)
+        if not lane.jobs:
+            self._refill()  # it may have to make room for another version
+
+    def _feed(self, lane: Lane, key: Key) -> None:
+        """Give a lane what waits for its version, as much as it takes."""
+        jobs = self._waiting.get(key)
+        while jobs and len(lane.jobs) < self._settings.depth:
+            self._hand(lane, jobs.popleft())
+        if jobs is not None and not jobs:
+            del self._waiting[key]
 
     def _drain(self) -> None:
-        for _ in range(len(self._waiting)):
-            self._place(self._waiting.popleft())
+        """Bind blank lanes to the versions that wait, those that came first before the others."""
+        if self._server is None:
+            return
+        for key in list(self._waiting):
             if not self._blank:
-                break
+                return
+            self._feed(self._blank.popleft(), key)
 
     def lane_is_lost(self, lane: Lane) -> None:
         self._lanes.pop(lane.slot, None)
@@ -259,14 +291,16 @@ class ProcessPool(LaneOwner):
             if not self._bound[lane.key]:
                 del self._bound[lane.key]
         self._settle(lane)
+        self._drain()
         self._refill()
 
     def _settle(self, lane: Lane) -> None:
         """The head of a lost lane bears the blame; the others never ran."""
         jobs = lane.jobs
-        head = jobs.popleft() if jobs else None
-        for job in reversed(jobs):
-            self._waiting.appendleft(job)
+        is_blamed = lane.reason != _SERVER_ENDED
+        head = jobs.popleft() if jobs and is_blamed else None
+        if jobs:
+            self._waiting.setdefault(jobs[0].key, deque()).extendleft(reversed(jobs))
         jobs.clear()
         if head is None:
             return
@@ -287,18 +321,23 @@ class ProcessPool(LaneOwner):
 
     def _server_lost(self) -> None:
         """The zygote died: its workers died with it. Start another."""
+        self._server = None
         for lane in list(self._lanes.values()):
-            lane.lose("the fork server ended")
+            lane.lose(_SERVER_ENDED)
         self._forget_ending()
-        if self._server is not None:
-            self._server = None
-            self._starting = asyncio.ensure_future(self._restart())
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._starting = asyncio.ensure_future(self._restart())
 
     async def _restart(self) -> None:
-        try:
-            await self.start()
-        except PenstockError as error:
-            self._refuse_all(error.message)
+        """Until it succeeds: what took the fork server away may be passing, jobs wait for it."""
+        while True:
+            try:
+                await self.start()
+                break
+            except PenstockError:
+                await asyncio.sleep(_RESTART_S)
+        self._refill()
 
 
 def _ending(status: int) -> str:
@@ -308,6 +347,15 @@ def _ending(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"ended by signal {os.WTERMSIG(status)}"
     return f"ended with status {os.WEXITSTATUS(status)}"
+
+
+def _is_alive(lane: Lane) -> bool:
+    """A pidfd is readable once its process has ended."""
+    if lane.pidfd < 0:
+        return False
+    poll = select.poll()
+    poll.register(lane.pidfd, select.POLLIN)
+    return not poll.poll(0)
 
 
 def _pid_of(pidfd: int) -> int:

@@ -21,12 +21,15 @@ from penstock.subjects.blobs import BlobStore
 from penstock.subjects.messages import Outcome
 
 
+async def _text(part: Any) -> str:
+    return part if isinstance(part, str) else part.file.read().decode()
+
+
 async def _echo(request: web.Request) -> web.Response:
     body = await request.text() if request.content_type != "multipart/form-data" else ""
-    parts = {}
+    parts: dict[str, str] = {}
     if request.content_type == "multipart/form-data":
-        async for part in await request.multipart():
-            parts[part.name] = (await part.read()).decode()
+        parts = {name: await _text(part) for name, part in (await request.post()).items()}
     shown = {
         "method": request.method,
         "query": [[key, value] for key, value in request.query.items()],
@@ -318,7 +321,7 @@ def test_pages_are_fetched_until_one_is_empty(request_node: Request, url: str) -
 
 
 def test_pages_that_never_change_are_stopped(request_node: Request, url: str) -> None:
-    pagination = {"pagination": {"pagination": {"parameters": {"parameters": []}}}}
+    pagination: Any = {"pagination": {"pagination": {"parameters": {"parameters": []}}}}
 
     outcome = request_node({"url": f"{url}/array", "options": pagination})
 
