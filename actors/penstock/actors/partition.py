@@ -35,6 +35,7 @@ from penstock.subjects.errors import ErrorInfo, PenstockError
 TRANSITIONS_MAX = 1_000
 TICK_S = 1.0
 PASSIVATE_AFTER_S = 5.0
+LONG_WAIT_MS = 60_000
 REPLY_AGAIN_MS = 10_000
 RELEASE_S = 1.5
 
@@ -319,8 +320,7 @@ class Partition(Parts):
         for execution in wakeup.ended:
             self.repairs.forget(execution)
         if wakeup.slept:
-            at_s = asyncio.get_running_loop().time() + PASSIVATE_AFTER_S
-            self._slept.extend((at_s, execution) for execution in wakeup.slept)
+            self._fall_asleep(wakeup.slept, wakeup.now_ms)
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -351,6 +351,19 @@ class Partition(Parts):
         if not self.committer.is_busy:
             self._passivate(loop.time())
         self.wake()
+
+    def _fall_asleep(self, executions: list[str], now_ms: int) -> None:
+        """Passivate those in long waits now, and the others if they still wait in a while."""
+        later_s = asyncio.get_running_loop().time() + PASSIVATE_AFTER_S
+        for execution in executions:
+            state = self.table.active.get(execution)
+            if state is None or state.sleep is None:
+                continue
+            if state.sleep.until_ms - now_ms > LONG_WAIT_MS:
+                self.snapshotting.before_change(execution)
+                self.table.passivate(execution)
+            else:
+                self._slept.append((later_s, execution))
 
     def _passivate(self, now_s: float) -> None:
         active = self.table.active

@@ -114,8 +114,8 @@ class Parts:
                 table.remember(execution)
         for kept in replayed.kept.values():
             self.quotas.restore(kept.tenant, running=0 if kept.is_child else 1)
-            for at_ms, kind, token in kept.timers:
-                self.timers.set(kept.execution, at_ms, kind, token)
+        timers = ((each.execution, each.timers) for each in replayed.kept.values() if each.timers)
+        self.timers.load(timers)
         for execution, gateway, reply in rest.replies:
             self.replies.keep(execution, gateway, reply, self.shared.clock.now_ms())
         for at_ms, execution, gateway, reply in replayed.replies:

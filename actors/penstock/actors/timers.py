@@ -9,7 +9,7 @@ the heap as void entries until they come up or outnumber the others.
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from penstock.actors.execution.effects import TimerKind
@@ -58,6 +58,14 @@ class Timers:
         heapq.heappush(self._heap, (at_ms, execution, kind, token))
         if len(self._heap) > 2 * self._count + _VOID_MAX:
             self._compact()
+
+    def load(self, timers: Iterable[tuple[str, Iterable[_Set]]]) -> None:
+        """Set the timers of many executions that have none yet; much quicker than one by one."""
+        for execution, wanted in timers:
+            own = self._set[execution] = tuple(wanted)
+            self._count += len(own)
+            self._heap.extend((at_ms, execution, kind, token) for at_ms, kind, token in own)
+        heapq.heapify(self._heap)
 
     def of(self, execution: str) -> tuple[_Set, ...]:
         """The timers of an execution as (at_ms, kind, token)."""
