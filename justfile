@@ -30,7 +30,7 @@ verify: check test
 bench *ARGS:
     python -m tests.benchmarks {{ARGS}}
 
-# Kill drills, longer than the ones in the test run: `just chaos KILLS=20`.
+# Drills by row of docs/guarantees.md: `just chaos ROW=1`, `just chaos ROW=15 N=1000`, or all.
 chaos *ARGS:
     python -m tests.chaos {{ARGS}}
 

@@ -187,10 +187,13 @@ def wait_until(
 
 @contextlib.contextmanager
 def running_up(
-    data: Path, *options: str, stand_ins: Mapping[str, str] | None = None
+    data: Path,
+    *options: str,
+    stand_ins: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Up]:
     """A ready `penstock up`, ended with all it started when the block ends."""
-    up = Up(data, *options, stand_ins=stand_ins)
+    up = Up(data, *options, stand_ins=stand_ins, env=env)
     try:
         yield up.wait_until_ready()
     finally:

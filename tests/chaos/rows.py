@@ -1,0 +1,32 @@
+"""The drills by row: where each is, and how many it tries in the test run and by command."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from tests.chaos.figures import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`drill` is `module:function` in this folder. `n` means what the drill says it means."""
+
+    about: str
+    drill: str
+    short: int
+    long: int
+
+
+ROWS: dict[int, Row] = {
+    1: Row("kill -9 of each kind of process under load", "kills:kill_drill", 10, 200),
+    3: Row("side effects twice", "kills:kill_drill", 10, 200),
+}
+
+
+def load(row: int) -> Callable[[int, int], list[Figure]]:
+    """The drill of a row."""
+    module, _, function = ROWS[row].drill.partition(":")
+    drill: Callable[[int, int], list[Figure]] = getattr(
+        import_module(f"tests.chaos.{module}"), function
+    )
+    return drill
