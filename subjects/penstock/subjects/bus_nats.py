@@ -16,8 +16,9 @@ from penstock.subjects.bus import Message, OnAck, OnMessage, Subscription, WorkS
 from penstock.subjects.errors import BusError, PenstockError
 from penstock.subjects.nats_append import ACK_TIMEOUT_S, ApiError, Appender, refusal_of
 from penstock.subjects.nats_bucket import NatsBucket
-from penstock.subjects.nats_connection import Connection, header_fields
+from penstock.subjects.nats_connection import Connection
 from penstock.subjects.nats_pull import Follow, Work, consumer_config
+from penstock.subjects.nats_read import last_stored
 from penstock.subjects.streams import ConsumerSpec, StreamSpec
 
 _NS = 1_000_000_000
@@ -53,6 +54,8 @@ class NatsBus:
         wait_s: float | None = None,
     ) -> "NatsBus":
         """Connect as `user`, over TLS when the scheme is `tls`; `BusError` after `wait_s`.
+
+        `url` names one broker, or those of a cluster separated by commas.
 
         The inbox prefix is `_INBOX.<user>`: the only inbox that this user needs to subscribe.
         """
@@ -123,15 +126,8 @@ class NatsBus:
         return answer
 
     async def last(self, stream: str, subject: str) -> Message | None:
-        header, payload = await self.connection.request(
-            f"$JS.API.DIRECT.GET.{stream}.{subject}", b""
-        )
-        if header.startswith(b"NATS/1.0 404"):
-            return None
-        fields = header_fields(header)
-        if b"Nats-Sequence" not in fields:
-            raise BusError(f"{stream}: cannot read its last message now")
-        return Message(fields[b"Nats-Subject"].decode(), payload, int(fields[b"Nats-Sequence"]))
+        stored = await last_stored(self.connection, stream, subject)
+        return None if stored is None else Message(subject, stored.payload, stored.sequence)
 
     async def purge(self, stream: str, subject: str, before: int = 0) -> None:
         body = {"filter": subject, "seq": before} if before else {"filter": subject}
@@ -200,7 +196,7 @@ def stream_config(spec: StreamSpec, max_bytes: int) -> dict[str, Any]:
         "max_msgs_per_subject": spec.per_subject_max,
         "duplicate_window": int(spec.duplicate_window_s * _NS),
         "allow_direct": True,
-        "num_replicas": 1,
+        "num_replicas": spec.replicas,
         "allow_rollup_hdrs": spec.is_bucket,
         "deny_delete": spec.is_bucket,
     }

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from penstock.subjects.bus import KvEntry
-from penstock.subjects.errors import BusError, PenstockError, WrongLastSequenceError
+from penstock.subjects.errors import PenstockError, WrongLastSequenceError
 from penstock.subjects.nats_append import Appender
-from penstock.subjects.nats_connection import Connection, header_fields
+from penstock.subjects.nats_connection import Connection
 from penstock.subjects.nats_pull import Follow
+from penstock.subjects.nats_read import last_stored
 
 _KEY = re.compile(r"[-/_=a-zA-Z0-9]+(\.[-/_=a-zA-Z0-9]+)*", re.ASCII)
 _DELETE = b"KV-Operation: DEL\r\n"
@@ -75,15 +76,11 @@ class NatsBucket:
 
     async def _entry(self, key: str) -> KvEntry | None:
         """The key's last entry, a deletion included."""
-        subject = f"$JS.API.DIRECT.GET.{self._stream}.{self._subject(key)}"
-        header, payload = await self._connection.request(subject, b"")
-        if header.startswith(b"NATS/1.0 404"):
+        stored = await last_stored(self._connection, self._stream, self._subject(key))
+        if stored is None:
             return None
-        fields = header_fields(header)
-        if b"Nats-Sequence" not in fields:
-            raise BusError(f"{self._stream}: cannot be read now")
-        value = None if is_deletion(header) else payload
-        return KvEntry(key, value, int(fields[b"Nats-Sequence"]))
+        value = None if is_deletion(stored.header) else stored.payload
+        return KvEntry(key, value, stored.sequence)
 
 
 class _Watch(Follow):

@@ -28,7 +28,7 @@ PENDING_BYTES_MAX = 64 * 1024 * 1024
 _PING_INTERVAL_S = 2
 _OUTSTANDING_PINGS_MAX = 2
 _RECONNECT_WAIT_S: Any = 0.1  # nats-py declares whole seconds but sleeps any
-_TICK_S = 2.5
+_TICK_S = 1.0
 _SID_FIRST = 1_000_000
 
 log = logging.getLogger("penstock.bus")
@@ -60,13 +60,14 @@ class Connection:
         credentials: tuple[str, str],
         name: str,
     ) -> "Connection":
-        """Connect, trying for as long as the caller waits."""
+        """Connect to the broker, or to any of several separated by commas, trying for as long as
+        the caller waits."""
         connection = cls(role)
         options: dict[str, Any] = {}
         if credentials[0]:
             options |= {"user": credentials[0], "password": credentials[1]}
         await connection._client.connect(
-            url,
+            url.split(","),
             name=name,
             ping_interval=_PING_INTERVAL_S,
             max_outstanding_pings=_OUTSTANDING_PINGS_MAX,
@@ -218,12 +219,3 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         log.warning("nats: %s", error)
-
-
-def header_fields(header: bytes) -> dict[bytes, bytes]:
-    """The fields of a header block."""
-    fields = {}
-    for line in header.split(b"\r\n")[1:]:
-        key, _, value = line.partition(b":")
-        fields[key] = value.strip()
-    return fields

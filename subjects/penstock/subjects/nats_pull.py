@@ -20,8 +20,10 @@ from penstock.subjects.nats_connection import Connection
 from penstock.subjects.streams import ConsumerSpec
 
 FOLLOW_BATCH = 1000
-_HEARTBEAT_S = 2
-_SILENT_TICKS_MAX = 3
+# A node of a cluster that dies takes its consumers along without a word, also those of clients that
+# are connected elsewhere: silence for this long is how they learn it.
+_HEARTBEAT_S = 1
+_SILENT_TICKS_MAX = 2
 _EXPIRES_S = 30
 _RETRY_S = 0.25
 _NS = 1_000_000_000
@@ -229,7 +231,8 @@ class Follow(Pull):
         if isinstance(reply, Exception) or "error" in reply:
             self._begin_later()
             return
-        if self._stream_created not in ("", reply["created"]):
+        is_another = self._stream_created not in ("", reply["created"])
+        if is_another or _has_begun_anew(reply, self._next):
             # A broker that restarted has lost its streams in memory; the one of that name now
             # counts from 1, and waiting for our next sequence would skip all before it.
             self._next = 1
@@ -322,6 +325,12 @@ class Work(Pull):
     def _on_data(self, subject: bytes, reply: bytes, header: bytes, payload: bytes) -> None:
         self._wanted -= 1
         self._on_message(Message(subject.decode(), payload, self.sequence, reply.decode()))
+
+
+def _has_begun_anew(about: dict[str, Any], expected: int) -> bool:
+    """Whether a cluster lost a memory stream: it makes it again with the old creation time."""
+    is_in_memory: bool = about["config"]["storage"] == "memory"
+    return is_in_memory and int(about["state"]["last_seq"]) < expected - 1
 
 
 def _unserved(header: bytes) -> int:

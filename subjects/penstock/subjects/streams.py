@@ -8,6 +8,9 @@ Every stream has a byte limit, a share of the budget: a full disk without limits
 stay stuck until the broker restarts, while a full stream means a clean refusal that heals. The
 shares add up to less than 1, which `tests/unit/subjects/test_streams.py` holds.
 
+Memory streams are replicated like the others although they may vanish: their replica's node would
+take steps in flight with it, and owners that are connected to another node would not notice.
+
 Core only, in no stream: `tap.>`, `hb.>`, `ask.>`, `reply.>`. Losing one of those is no loss of
 truth.
 """
@@ -38,6 +41,7 @@ class StreamSpec(msgspec.Struct, frozen=True, kw_only=True):
     per_subject_max: int = -1
     duplicate_window_s: float = 120.0
     is_bucket: bool = False
+    replicas: int = 1
 
 
 class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +55,14 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
-    """What all streams together may take. The broker's own limits must be at least this."""
+    """What all streams together may take on one broker, and how many brokers keep each message.
+
+    The broker's own limits must be at least this.
+    """
 
     file_bytes: int
     memory_bytes: int = 512 * 1024 * 1024
+    replicas: int = 1
 
 
 class StreamAdmin(Protocol):
@@ -138,6 +146,7 @@ async def ensure(admin: StreamAdmin, region: str, budget: Budget) -> None:
     """Make the broker hold everything a region needs. Safe to repeat and to run concurrently."""
     for spec in (*streams(region), *BUCKETS):
         total = budget.file_bytes if spec.storage == "file" else budget.memory_bytes
-        await admin.declare_stream(spec, int(total * spec.share))
+        replicated = msgspec.structs.replace(spec, replicas=budget.replicas)
+        await admin.declare_stream(replicated, int(total * spec.share))
     for consumer in consumers(region):
         await admin.declare_consumer(consumer)
