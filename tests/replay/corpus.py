@@ -119,8 +119,8 @@ async def _play() -> World:
         world.gateway.run(name, world.hashes)
     await asyncio.sleep(4.0)
     world.hosts[0].kill()
-    world.gateway.send_signal(0, TenantLimits("main", concurrency=3))
-    world.gateway.send_signal(1, TenantLimits("main", concurrency=3))
+    world.gateway.send_signal(0, TenantLimits("main", concurrency=5))
+    world.gateway.send_signal(1, TenantLimits("main", concurrency=5))
     await asyncio.sleep(8.0)
     for name in ALL:
         world.gateway.run(name, world.hashes)
