@@ -6,6 +6,7 @@ from penstock.nodes.included import names_of
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
 from penstock.sdk.pairing import pointer
+from penstock.sdk.parameters import as_object, entries
 from penstock.sdk.paths import get_path, set_path
 from penstock.subjects.messages import Item, Outcome
 from penstock.workflow.expressions.convert import to_string
@@ -20,7 +21,7 @@ class Aggregate(Node):
     def run(self, call: Call) -> Outcome:
         kind = call.param("aggregate", 0, "aggregateIndividualFields")
         item = _fields(call) if kind == "aggregateIndividualFields" else _whole_items(call)
-        options = call.param("options", 0, {}) or {}
+        options = as_object(call.param("options"))
         if options.get("includeBinaries"):
             sources = [call.items[paired["item"]] for paired in item["pairedItem"]]
             binary = _binaries(sources, only_unique=bool(options.get("keepOnlyUnique")))
@@ -30,9 +31,10 @@ class Aggregate(Node):
 
 
 def _fields(call: Call) -> Item:
-    options = call.param("options", 0, {}) or {}
+    options = as_object(call.param("options"))
     dots = not options.get("disableDotNotation")
-    chosen = call.option("fieldsToAggregate.fieldToAggregate", 0, [{"fieldToAggregate": ""}])
+    default = {"fieldToAggregate": [{"fieldToAggregate": ""}]}
+    chosen = entries(call.param("fieldsToAggregate", 0, default), "fieldToAggregate")
     if not chosen:
         raise NodeError("No fields specified", description="Add a field to aggregate")
     values: dict[str, list[Any]] = {}

@@ -13,7 +13,7 @@ from penstock.nodes.field_types import ACCEPT, INVALID, Converter, as_boolean
 from penstock.nodes.moments import parse_moment
 from penstock.nodes.operators import OPERATORS, Operator
 from penstock.sdk.call import NodeError
-from penstock.sdk.parameters import has_expressions, leaf, settle, settle_deep
+from penstock.sdk.parameters import as_object, has_expressions, leaf, settle, settle_deep
 from penstock.workflow.expressions.convert import to_string, truthy, typeof
 from penstock.workflow.expressions.values import UNDEFINED
 from penstock.workflow.plan import Resolver
@@ -97,7 +97,7 @@ def test_of(raw: Any, side: Callable[[Any], Resolver]) -> Test:
     options = raw.get("options")
     if not isinstance(options, dict):
         return _broken
-    conditions = [_condition(entry, options, side) for entry in raw["conditions"]]
+    conditions = [_condition(as_object(entry), options, side) for entry in raw["conditions"]]
     is_strict = options.get("typeValidation") == "strict"
     if raw["combinator"] not in ("and", "or"):
         return lambda _scope, _item: False
@@ -114,11 +114,12 @@ def _broken(_scope: Scope, item: int) -> bool:
 def _condition(
     entry: dict[str, Any], options: dict[str, Any], side: Callable[[Any], Resolver]
 ) -> _Condition:
-    operator = entry.get("operator") or {}
+    operator = as_object(entry.get("operator"))
     kind = str(operator.get("type"))
     right_kind = str(operator.get("rightType") or kind)
     is_strict = options.get("typeValidation") == "strict"
-    version = options.get("version") or 1
+    version = options.get("version")
+    version = version if isinstance(version, int | float) else 1
     return _Condition(
         left=side(entry["leftValue"]) if "leftValue" in entry else _undefined,
         right=side(entry["rightValue"]) if "rightValue" in entry else _undefined,

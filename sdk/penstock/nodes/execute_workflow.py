@@ -9,6 +9,7 @@ from typing import Any
 from penstock.nodes.json_repair import NotJsonError, parse
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
+from penstock.sdk.parameters import as_object, entries
 from penstock.sdk.plain import plain
 from penstock.subjects.messages import Call as CallEffect
 from penstock.subjects.messages import Item, Outcome
@@ -70,16 +71,16 @@ def _document(call: Call) -> dict[str, Any]:
 
 def _mapped(call: Call) -> list[Item]:
     """The items to pass: the declared inputs when the callee has some, else as they came."""
-    raw = call.node.parameters.get("workflowInputs")
-    if call.version < 1.2 or not isinstance(raw, dict) or not raw.get("schema"):
+    if call.version < 1.2 or not entries(call.node.parameters, "workflowInputs", "schema"):
         return call.items
     return [_with_inputs(call, item, index) for index, item in enumerate(call.items)]
 
 
 def _with_inputs(call: Call, item: Item, index: int) -> Item:
-    inputs = call.param("workflowInputs", index, {})
-    removed = {field.get("displayName") for field in inputs["schema"] if field.get("removed")}
-    values = plain(inputs.get("value") or {})
+    inputs = as_object(call.param("workflowInputs", index))
+    schema = entries(inputs, "schema")
+    removed = {to_string(field.get("displayName")) for field in schema if field.get("removed")}
+    values = as_object(plain(inputs.get("value")))
     if inputs.get("mappingMode") == "autoMapInputData":
         values = item["json"]
     return {**item, "json": {key: value for key, value in values.items() if key not in removed}}

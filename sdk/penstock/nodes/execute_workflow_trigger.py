@@ -5,6 +5,7 @@ from typing import Any
 from penstock.nodes.json_repair import NotJsonError, parse
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
+from penstock.sdk.parameters import entries
 from penstock.subjects.messages import Outcome
 from penstock.workflow.expressions.convert import to_string
 
@@ -29,8 +30,8 @@ class ExecuteWorkflowTrigger(Node):
 
 
 def _declared_names(call: Call) -> list[str]:
-    values = call.option("workflowInputs.values", 0, [])
-    return [to_string(entry.get("name", "")) for entry in values if isinstance(entry, dict)]
+    values = entries(call.param("workflowInputs"), "values")
+    return [to_string(entry.get("name", "")) for entry in values]
 
 
 _EXAMPLE: dict[str, Any] = {

@@ -5,7 +5,7 @@ from typing import Any
 from penstock.nodes.classic_conditions import KINDS, condition_passes
 from penstock.sdk.call import Call
 from penstock.sdk.node import Node
-from penstock.sdk.parameters import settle_deep
+from penstock.sdk.parameters import entries, settle_deep
 from penstock.subjects.messages import Item, Outcome
 
 
@@ -22,8 +22,7 @@ def _divide(call: Call, *, combine: str, any_word: str) -> tuple[list[Item], lis
 def _passes(conditions: Any, *, is_any: bool) -> bool:
     """Whether all conditions hold, or any; none at all hold only together."""
     for kind in KINDS:
-        entries = conditions.get(kind) if isinstance(conditions, dict) else None
-        for condition in entries or ():
+        for condition in entries(conditions, kind):
             if condition_passes(kind, condition) is is_any:
                 return is_any
     return not is_any

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from penstock.sdk.parameters import as_object
 from penstock.sdk.paths import get_path, key_in, set_path, unset_path
 from penstock.workflow.expressions.convert import to_string, truthy
 from penstock.workflow.expressions.values import UNDEFINED
@@ -18,7 +19,7 @@ class Inclusion(NamedTuple):
 
 def inclusion_of(version: float, parameters: dict[str, Any]) -> Inclusion:
     """The inclusion that these (resolved) parameters ask for."""
-    options = parameters.get("options") or {}
+    options = as_object(parameters.get("options"))
     keeps_others = version < 3.3 or truthy(parameters.get("includeOtherFields", False))
     include = parameters.get("include", "all") if keeps_others else "none"
     dots = options.get("dotNotation") is not False
@@ -29,7 +30,7 @@ def inclusion_of(version: float, parameters: dict[str, Any]) -> Inclusion:
     )
 
 
-def _keeps_binary(version: float, include: str, options: dict[str, Any]) -> bool:
+def _keeps_binary(version: float, include: Any, options: dict[str, Any]) -> bool:
     if version >= 3.4:
         return not options.get("stripBinary") and include != "none"
     return bool(options.get("includeBinary"))
@@ -42,7 +43,7 @@ def names_of(text: Any) -> list[str]:
 
 
 def _chooser(
-    include: str, parameters: dict[str, Any], dots: bool
+    include: Any, parameters: dict[str, Any], dots: bool
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
     if include == "none":
         return lambda _json: {}

@@ -14,6 +14,7 @@ from penstock.nodes.matching import Matcher, Matches, checked_fields
 from penstock.nodes.merge_sql import merge_by_query
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
+from penstock.sdk.parameters import as_object, entries
 from penstock.subjects.messages import Item, Outcome
 
 _ENRICHED = ("enrichInput1", "enrichInput2")
@@ -58,7 +59,7 @@ def _combine(call: Call) -> list[Item]:
         by = call.param("combineBy", 0, "combineByFields")
     else:
         by = call.param("combinationMode", 0, "mergeByFields")
-    clash = call.option("options.clashHandling.values", 0, {})
+    clash = as_object(call.option("options.clashHandling.values"))
     if by in ("combineAll", "multiplex"):
         return _multiplied(call, clash)
     if by == "combineByPosition":
@@ -179,8 +180,7 @@ def _field_pairs(call: Call) -> list[dict[str, Any]]:
     if call.version >= 3 and call.param("advanced", 0, False) is not True:
         names = str(call.param("fieldsToMatchString", 0, "") or "").split(",")
         return [{"field1": name.strip(), "field2": name.strip()} for name in names]
-    pairs = call.option("mergeByFields.values", 0, [{"field1": "", "field2": ""}])
-    return list(pairs) if isinstance(pairs, list) else []
+    return entries(call.param("mergeByFields"), "values")
 
 
 def _unmatched(matches: Matches, data_from: str) -> list[Item]:

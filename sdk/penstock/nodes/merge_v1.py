@@ -54,7 +54,8 @@ def _by_index(first: list[Item], second: list[Item], join: str) -> list[Item]:
 
 
 def _by_key(call: Call, mode: str) -> list[Item]:
-    name_1, name_2 = call.param("propertyName1", 0, ""), call.param("propertyName2", 0, "")
+    name_1 = to_string(call.param("propertyName1", 0, ""))
+    name_2 = to_string(call.param("propertyName2", 0, ""))
     first, second = call.input(0), call.input(1)
     if not _has_arrived(call, 1) or not name_1 or not name_2:
         return first

@@ -10,6 +10,7 @@ import msgspec
 from penstock.nodes.json_repair import NotJsonError, parse
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
+from penstock.sdk.parameters import entries
 from penstock.sdk.paths import get_path, set_path
 from penstock.sdk.plain import plain
 from penstock.subjects.messages import Outcome, Respond
@@ -80,7 +81,7 @@ def _told(response: Respond) -> dict[str, Any]:
 
 
 def _response(call: Call) -> Respond:
-    kind = call.param("respondWith", 0, "firstIncomingItem")
+    kind = to_string(call.param("respondWith", 0, "firstIncomingItem"))
     make = _KINDS.get(kind)
     if make is None:
         raise NodeError(f'The Response Data option "{kind}" is not supported!')
@@ -99,11 +100,11 @@ def _status(code: Any) -> int:
 
 def _own_headers(call: Call) -> dict[str, str]:
     """The headers that the node sets, by lower-case name."""
-    entries = call.option("options.responseHeaders.entries", 0, [])
+    headers = entries(call.param("options"), "responseHeaders", "entries")
     return {
         to_string(entry["name"]).lower(): to_string(entry.get("value", ""))
-        for entry in entries or ()
-        if isinstance(entry, dict) and entry.get("name")
+        for entry in headers
+        if entry.get("name")
     }
 
 

@@ -9,7 +9,14 @@ from penstock.nodes.included import Inclusion, inclusion_of
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
 from penstock.sdk.pairing import pointer
-from penstock.sdk.parameters import has_expressions, leaf, settle
+from penstock.sdk.parameters import (
+    as_object,
+    entries,
+    has_expressions,
+    is_expression,
+    leaf,
+    settle,
+)
 from penstock.sdk.paths import set_path
 from penstock.sdk.plain import plain, stringify
 from penstock.subjects.errors import PenstockError
@@ -76,7 +83,7 @@ class Set(Node):
 
 def _prepare(node: PlanNode) -> _Prepared:
     parameters = node.parameters
-    options = parameters.get("options") or {}
+    options = as_object(parameters.get("options"))
     static = {
         key: value for key, value in parameters.items() if key not in ("assignments", "fields")
     }
@@ -91,17 +98,17 @@ def _prepare(node: PlanNode) -> _Prepared:
 
 def _fields(node: PlanNode) -> list[_Field] | None:
     """The fields, when only their values hold expressions."""
-    entries = _entries(node.parameters, node.version)
-    if any(has_expressions([entry.get("name"), entry.get("type")]) for entry in entries):
+    found = _entries(node.parameters, node.version)
+    holder = node.parameters.get("assignments" if node.version >= 3.3 else "fields")
+    is_computed = is_expression(holder) or any(map(is_expression, as_object(holder).values()))
+    if is_computed or any(has_expressions([one.get("name"), one.get("type")]) for one in found):
         return None
-    return [_field(entry, node.version, leaf) for entry in entries]
+    return [_field(entry, node.version, leaf) for entry in found]
 
 
 def _entries(parameters: dict[str, Any], version: float) -> list[dict[str, Any]]:
     group, name = ("assignments", "assignments") if version >= 3.3 else ("fields", "values")
-    holder = parameters.get(group)
-    entries = holder.get(name) if isinstance(holder, dict) else None
-    return [entry for entry in entries or () if isinstance(entry, dict)]
+    return entries(parameters, group, name)
 
 
 _DEFAULTS = {"boolean": "true", "object": "={}"}

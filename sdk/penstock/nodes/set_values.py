@@ -5,7 +5,7 @@ from typing import Any
 from penstock.sdk.call import Call
 from penstock.sdk.node import Node
 from penstock.sdk.pairing import pointer
-from penstock.sdk.parameters import settle_deep
+from penstock.sdk.parameters import entries, settle_deep
 from penstock.sdk.paths import set_path
 from penstock.sdk.plain import plain
 from penstock.subjects.messages import Item, Outcome
@@ -30,7 +30,7 @@ def _item(call: Call, item: Item, index: int) -> Item:
     json = {} if keeps_only_set else dict(item["json"])
     values = settle_deep(call.param("values", index, {}))
     for kind, default in _KINDS:
-        for entry in _entries(values, kind):
+        for entry in entries(values, kind):
             value = plain(entry.get("value", default))
             name = to_string(entry.get("name", "propertyName"))
             set_path(json, name, truthy(value) if kind == "boolean" else value, dots=dots)
@@ -38,8 +38,3 @@ def _item(call: Call, item: Item, index: int) -> Item:
     if not keeps_only_set and "binary" in item:
         out["binary"] = item["binary"]
     return out
-
-
-def _entries(values: Any, kind: str) -> list[dict[str, Any]]:
-    found = values.get(kind) if isinstance(values, dict) else None
-    return [entry for entry in found or () if isinstance(entry, dict)]

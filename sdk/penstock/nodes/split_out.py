@@ -7,6 +7,7 @@ from penstock.nodes.included import names_of
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
 from penstock.sdk.pairing import pointer
+from penstock.sdk.parameters import as_object
 from penstock.sdk.paths import get_path, unset_path
 from penstock.subjects.messages import Item, Outcome
 from penstock.workflow.expressions.convert import to_string
@@ -35,7 +36,7 @@ def _split(call: Call, item: Item, index: int) -> list[Item]:
         else name.strip()
         for name in to_string(call.param("fieldToSplitOut", index, "")).split(",")
     ]
-    options = call.param("options", index, {}) or {}
+    options = as_object(call.param("options", index))
     targets = names_of(options.get("destinationFieldName") or "")
     if targets and len(targets) != len(fields):
         raise NodeError(

@@ -7,7 +7,7 @@ from penstock.nodes.conditions import Test
 from penstock.nodes.output_index import output_index
 from penstock.sdk.call import Call
 from penstock.sdk.node import Node
-from penstock.sdk.parameters import has_expressions
+from penstock.sdk.parameters import as_object, entries, has_expressions
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Item, Outcome
 from penstock.workflow.expressions.convert import to_number
@@ -39,15 +39,12 @@ class Switch(Node):
     def outputs(self, parameters: dict[str, Any], version: float) -> int:
         if parameters.get("mode") == "expression":
             return _whole(parameters.get("numberOutputs"), _OUTPUTS)
-        options = parameters.get("options")
-        fallback = options.get("fallbackOutput") if isinstance(options, dict) else None
+        fallback = as_object(parameters.get("options")).get("fallbackOutput")
         return max(len(_rules(parameters)), 0) + (fallback == "extra") or 1
 
 
 def _rules(parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    rules = parameters.get("rules", {"values": [_NO_RULE]})
-    values = rules.get("values") if isinstance(rules, dict) else None
-    return [rule for rule in values or () if isinstance(rule, dict)]
+    return entries(parameters.get("rules", {"values": [_NO_RULE]}), "values")
 
 
 def _whole(value: Any, default: int) -> int:
@@ -103,8 +100,7 @@ def _by_rules(call: Call) -> list[list[Item]]:
 
 
 def _options(call: Call, index: int) -> dict[str, Any]:
-    options = call.param("options", index, {})
-    return options if isinstance(options, dict) else {}
+    return as_object(call.param("options", index))
 
 
 def _resolved(call: Call, index: int) -> list[Test]:

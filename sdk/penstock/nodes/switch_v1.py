@@ -6,7 +6,7 @@ from penstock.nodes.classic_conditions import DEFAULTS, KINDS, passes
 from penstock.nodes.output_index import output_index
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
-from penstock.sdk.parameters import settle
+from penstock.sdk.parameters import entries, settle
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Item, Outcome
 from penstock.workflow.expressions.convert import to_string
@@ -42,10 +42,9 @@ class SwitchV1(Node):
         if parameters.get("mode") == "expression":
             amount = parameters.get("outputsAmount", _OUTPUTS)
             return amount if isinstance(amount, int) and 0 < amount <= 1_000 else _OUTPUTS
-        rules = parameters.get("rules")
-        found = rules.get("rules") if isinstance(rules, dict) else None
+        found = entries(parameters, "rules", "rules")
         is_extra = parameters.get("fallbackOutput") == "extra"
-        return max(len(found or ()) + is_extra, 1)
+        return max(len(found) + is_extra, 1)
 
 
 def _output_of(call: Call, index: int) -> Any:
@@ -57,7 +56,7 @@ def _output_of(call: Call, index: int) -> Any:
         raise NodeError(f"The data type '{kind}' is not known", item=index)
     default, operation = DEFAULTS[kind]
     value = settle(call.param("value1", index, default))
-    rules = call.option("rules.rules", index, [])
+    rules = entries(call.param("rules", index), "rules")
     keys = [rule.get("outputKey") for rule in rules]
     for rule in rules:
         other = settle(rule.get("value2", default))

@@ -10,6 +10,7 @@ from penstock.nodes.field_types import INVALID
 from penstock.nodes.moments import parse_moment
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
+from penstock.sdk.parameters import as_object
 from penstock.subjects.messages import Outcome
 from penstock.subjects.messages import Wait as Sleep
 from penstock.workflow.expressions.convert import to_number, to_string, truthy
@@ -54,7 +55,7 @@ def _duration_ms(amount: Any, unit: Any) -> int:
     number = to_number(amount)
     if not 0 <= number < 1e10:
         raise NodeError("Invalid wait amount. Please enter a number that is 0 or greater.")
-    if unit not in _UNITS_MS:
+    if not isinstance(unit, str) or unit not in _UNITS_MS:
         raise NodeError(
             "Invalid wait unit. Valid units are 'seconds', 'minutes', 'hours', or 'days'."
         )
@@ -87,7 +88,7 @@ def _webhook(call: Call) -> dict[str, Any]:
             "Authentication of calls that resume needs credentials",
             description="Credentials are not available yet; set the authentication to none.",
         )
-    options = call.param("options", 0, {}) or {}
+    options = as_object(call.param("options"))
     found = {name: call.param(name, 0) for name in _RESPONSE}
     return {
         "method": call.param("httpMethod", 0, "GET"),

@@ -28,6 +28,22 @@ def has_expressions(raw: Any) -> bool:
     return is_expression(raw)
 
 
+def as_object(value: Any) -> dict[str, Any]:
+    """A collection as an object, empty when the document has something else in its place."""
+    return value if isinstance(value, dict) else {}
+
+
+def entries(value: Any, *names: str) -> list[dict[str, Any]]:
+    """The objects of a list below `names`, as n8n's fixed collections have them. What has another
+    shape is left out: documents are made by people and models, and this is not the place to fail.
+    """
+    for name in names:
+        value = as_object(value).get(name)
+    if isinstance(value, dict):
+        return [value]
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
 def leaf(raw: Any) -> Resolver:
     """The resolver of a value inside of a parameter."""
     if not has_expressions(raw):

@@ -71,11 +71,6 @@ def get_keys(data: Any, keys: Keys) -> Any:
     return data
 
 
-def has_path(data: Any, path: str, *, dots: bool = True) -> bool:
-    """Whether there is something at `path`; null counts."""
-    return get_path(data, path, dots=dots) is not UNDEFINED
-
-
 def member(data: Any, key: str) -> Any:
     """`data[key]` for JSON data; lists and texts have a `length`."""
     if isinstance(data, dict):
