@@ -12,8 +12,10 @@ import zlib
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LETTERS = [letter.encode() for letter in _ALPHABET]
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _RANDOM_BITS = 55
 _LENGTH = 20
+_PAIR_SHIFTS = tuple(range(5 * (_LENGTH - 2), -1, -10))
 _ID_LENGTH_MAX = 63
 _EXECUTION = re.compile(rf"[{_ALPHABET}]{{{_LENGTH}}}(-([0-9]{{1,9}}|error))*", re.ASCII)
 _TIME_LENGTH = 9
@@ -25,7 +27,8 @@ def new_id(now_ms: int, randomness: int | None = None) -> str:
     """A new id: 45 bits of time, then 55 bits of randomness (given by a seeded caller)."""
     bits = secrets.randbits(_RANDOM_BITS) if randomness is None else randomness
     value = (now_ms & ((1 << 45) - 1)) << _RANDOM_BITS | bits & ((1 << _RANDOM_BITS) - 1)
-    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(5 * (_LENGTH - 1), -1, -5))
+    pairs = _PAIRS
+    return "".join([pairs[(value >> shift) & 1023] for shift in _PAIR_SHIFTS])
 
 
 def new_id_in(partition: int, partitions: int, now_ms: int) -> str:
