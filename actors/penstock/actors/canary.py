@@ -1,31 +1,44 @@
 """The canary: publishes to every stream and reads back, since a stream can say that it is healthy
 and still not move.
 
-What does not come back within its time is told as a problem in the heartbeat, until it does. The
-canary's messages have subjects of their own that nobody follows, and are few.
+What does not come back within its time is told in the heartbeat, until it does: `problems` for
+people, `wedged` for whoever can do something about it. A broker that is not connected is an outage
+and no wedged stream. The canary's messages have subjects of their own that nobody follows, and are
+few.
 """
 
 import asyncio
+from typing import NamedTuple
 
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus
-from penstock.subjects.errors import BusError
+from penstock.subjects.errors import BusError, StreamFullError
 
-PERIOD_S = 5.0
+PERIOD_S = 2.0
 TIMEOUT_S = 5.0
 
 
+class Fault(NamedTuple):
+    """A stream that did not do as it should. `is_wedged`: neither full nor merely out of reach."""
+
+    stream: str
+    text: str
+    is_wedged: bool
+
+
 class Canary:
-    """`problems` has one sentence per stream that does not move."""
+    """`problems` has one sentence per stream that does not move, `wedged` their names."""
 
     def __init__(self, bus: Bus, region: str, owner: str) -> None:
         self.problems: list[str] = []
+        self.wedged: list[str] = []
         self._bus = bus
         region = names.token(region)
         name = names.token(owner)
         self._subjects = {
             "EXEC": f"exec.{region}.canary.{name}",
             "SNAP": f"snap.{region}.canary.{name}",
+            "STEPS": f"step.{region}.canary-{name}",
             "DONE": f"done.{region}.canary",
         }
         self._number = 0
@@ -34,26 +47,44 @@ class Canary:
         """Run for ever."""
         while True:
             await asyncio.sleep(PERIOD_S)
-            problems = [await self._problem(stream) for stream in self._subjects]
-            self.problems = [problem for problem in problems if problem]
+            await self.look()
 
-    async def _problem(self, stream: str) -> str:
-        """What is wrong with a stream, empty when it moves."""
-        self._number += 1
-        subject = self._subjects[stream]
+    async def look(self) -> None:
+        """Try every stream once, all at the same time."""
+        tried = await asyncio.gather(*(self._fault(stream) for stream in self._subjects))
+        faults = [fault for fault in tried if fault is not None]
+        self.problems = [fault.text for fault in faults]
+        self.wedged = [fault.stream for fault in faults if fault.is_wedged]
+
+    async def _fault(self, stream: str) -> Fault | None:
+        """What is wrong with a stream, None when it moves."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                sequence = await self._append(subject, b"%d" % self._number)
-                last = await self._bus.last(stream, subject)
-                if last is None or last.sequence < sequence:
-                    return f"stream {stream} took a message and does not give it back"
-                if stream == "EXEC":
-                    await self._bus.purge(stream, subject, sequence)
+                is_given_back = await self._passes(stream)
+        except StreamFullError as error:
+            return Fault(stream, f"stream {stream}: {error.message}", is_wedged=False)
         except TimeoutError:
-            return f"stream {stream} does not move"
+            return Fault(stream, f"stream {stream} does not move", self._bus.is_connected)
         except BusError as error:
-            return f"stream {stream}: {error.message}"
-        return ""
+            return Fault(stream, f"stream {stream}: {error.message}", self._bus.is_connected)
+        if is_given_back:
+            return None
+        lost = f"stream {stream} took a message and does not give it back"
+        return Fault(stream, lost, is_wedged=True)
+
+    async def _passes(self, stream: str) -> bool:
+        self._number += 1
+        subject = self._subjects[stream]
+        sequence = await self._append(subject, b"%d" % self._number)
+        last = await self._bus.last(stream, subject)
+        if last is None or last.sequence < sequence:
+            return False
+        if stream == "EXEC":
+            await self._bus.purge(stream, subject, sequence)
+        elif stream == "STEPS":
+            # Work that nobody takes would look like a backlog.
+            await self._bus.purge(stream, subject)
+        return True
 
     async def _append(self, subject: str, payload: bytes) -> int:
         future: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()

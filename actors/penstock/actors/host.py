@@ -46,6 +46,7 @@ class Host:
         own = self.membership.own
         while True:
             own.problems = self._problems()
+            own.wedged = self.canary.wedged
             self.membership.beat()
             await asyncio.sleep(BEAT_S)
 

@@ -210,7 +210,8 @@ class Reply(msgspec.Struct, array_like=True, gc=False):
 class Heartbeat(msgspec.Struct, array_like=True, gc=False):
     """One program telling that it lives, on `hb.<kind>.<id>` each second or more often.
 
-    `problems` are sentences about what keeps it from working, for people."""
+    `problems` are sentences about what keeps it from working, for people. `wedged` names streams
+    that take no messages or do not give them back, though the broker is connected."""
 
     kind: str
     id: str
@@ -220,3 +221,4 @@ class Heartbeat(msgspec.Struct, array_like=True, gc=False):
     owns: list[int] = []
     draining: bool = False
     problems: list[str] = []
+    wedged: list[str] = []

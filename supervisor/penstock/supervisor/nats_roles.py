@@ -42,7 +42,7 @@ ROLE_RIGHTS: dict[str, Rights] = {
         subscribe=("ask.>", "hb.>"),
         answers=True,
         read=("EXEC", "SNAP", "DONE", "DEAD", "STEPS"),
-        purge=("EXEC", "SNAP"),
+        purge=("EXEC", "SNAP", "STEPS"),
         write_buckets=("hosts", "marks", "plans", "workflows"),
         read_buckets=("routes",),
     ),

@@ -45,7 +45,7 @@ MODULES = {
 
 _PASSED_ON = (
     *("PENSTOCK_LOG_LEVEL", "PENSTOCK_TIMEZONE", "PENSTOCK_PUBLIC_URL"),
-    *("PENSTOCK_TIERS", "PENSTOCK_SANDBOX", "PENSTOCK_EGRESS_ALLOW"),
+    *("PENSTOCK_TIERS", "PENSTOCK_SANDBOX", "PENSTOCK_EGRESS_ALLOW", "PENSTOCK_CRASH_POINTS"),
 )
 _BARE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", *_PASSED_ON)
 
@@ -190,7 +190,7 @@ class _Stack:
         env["PENSTOCK_PARTITIONS"] = str(self._settings.partitions)
         env["PENSTOCK_DATA_DIR"] = str(self._data.path)
         env.setdefault("PENSTOCK_PUBLIC_URL", self._settings.url)
-        if role in ("gateway", "projector"):
+        if role == "projector":
             env["PENSTOCK_POSTGRES_URL"] = self._postgres_url
         if role == "gateway":
             env["PENSTOCK_LISTEN"] = self._settings.url.removeprefix("http://")
