@@ -26,6 +26,8 @@ class Asking:
         self._replies = replies
         self.on_lease: Callable[[Message], None] = lambda message: None
         """Answers later by itself."""
+        self.why_no_step: Callable[[str], str] = lambda execution: ""
+        """Why a step is not under way although its execution waits for it; empty: it is."""
         self.figures: Callable[[], dict[str, object]] = dict
         self._kinds: dict[str, Callable[[bytes], bytes]] = {
             "state": self._state,
@@ -61,7 +63,10 @@ class Asking:
     def _view(self, execution: str) -> ExecutionView | None:
         state = self._table.active.get(execution)
         if state is not None:
-            return view_of(state)
+            view = view_of(state)
+            if view.waiting_for == "step":
+                view.waiting_for = self.why_no_step(execution) or "step"
+            return view
         kept = self._table.kept.get(execution)
         if kept is not None:
             dumped = peek(kept)

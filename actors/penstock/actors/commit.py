@@ -16,6 +16,7 @@ from enum import Enum
 
 from penstock.actors.journal import RECORDS, Record
 from penstock.subjects.bus import Ack, Bus
+from penstock.subjects.crash_points import crash_point
 from penstock.subjects.errors import BusError
 
 RETRY_FIRST_S = 0.05
@@ -64,6 +65,7 @@ class Committer:
         assert self._open is None, "one append in flight"
         self.index += 1
         self._open = (frame, on_stored)
+        crash_point("append")
         self._send()
 
     def close(self) -> None:
@@ -92,6 +94,7 @@ class Committer:
 
     def _stored(self, sequence: int) -> None:
         assert self._open is not None
+        crash_point("acknowledge")
         on_stored = self._open[1]
         self._open = None
         self.sequence = sequence

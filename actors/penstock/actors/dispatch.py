@@ -16,6 +16,7 @@ from penstock.actors.execution.effects import Dispatch
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus
 from penstock.subjects.codec import Codec
+from penstock.subjects.crash_points import crash_point
 from penstock.subjects.errors import BusError, PenstockError
 from penstock.subjects.messages import Step
 
@@ -54,6 +55,10 @@ class Dispatcher:
     def __len__(self) -> int:
         return len(self._outstanding)
 
+    def is_outstanding(self, execution: str) -> bool:
+        """Whether a step of this execution was sent and has not come back."""
+        return execution in self._outstanding
+
     def begin(self, name: str) -> None:
         """Start an epoch. `name` begins the message ids, so it must never have been used: the
         broker would take a new batch for an old one and drop it."""
@@ -77,6 +82,7 @@ class Dispatcher:
         """Send what was added."""
         if not self._batches:
             return
+        crash_point("dispatch")
         batches, self._batches = self._batches, {}
         for tier, batch in batches.items():
             for first in range(0, len(batch), BATCH_MAX):

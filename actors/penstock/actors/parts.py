@@ -82,6 +82,7 @@ class Parts:
         self.snapshotting.actors["tenants"] = self.tenancy.tenants
         self.snapshotting.actors["schedules"] = self.schedules
         self.asking.on_lease = self.tenancy.on_ask
+        self.asking.why_no_step = self._why_no_step
         self.quotas.on_free = self._may_start
         self.quotas.on_step = self._may_send
 
@@ -95,6 +96,11 @@ class Parts:
         if state is not None and (state.seq, state.attempt) == (step.seq, step.attempt):
             self.dispatcher.add(dispatch)
             self.dispatcher.flush()
+
+    def _why_no_step(self, execution: str) -> str:
+        if not self.dispatcher.is_outstanding(execution):
+            return "rate"
+        return "" if self.shared.sandboxes.is_any_alive else "no-host"
 
     def _step_refused(self, step: Step, error: PenstockError) -> None:
         """A step that no message can carry fails its execution."""

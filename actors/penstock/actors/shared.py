@@ -8,6 +8,7 @@ from penstock.actors.directory import Directory
 from penstock.actors.marks import Marks
 from penstock.actors.plans import Plans
 from penstock.actors.quarantine import Quarantine
+from penstock.actors.sandboxes import Sandboxes
 from penstock.actors.taps import Taps
 from penstock.subjects.bus import Bus
 from penstock.subjects.clock import Clock
@@ -41,6 +42,7 @@ class Shared:
     marks: Marks = field(init=False)
     taps: Taps = field(init=False)
     quarantine: Quarantine = field(init=False)
+    sandboxes: Sandboxes = field(init=False)
     live: list[Live] = field(default_factory=list)
     """The partitions to wake after each batch of the connection."""
     _looking: asyncio.Task[None] | None = None
@@ -51,6 +53,7 @@ class Shared:
         self.marks = Marks(self.bus, self.region)
         self.taps = Taps(self.bus)
         self.quarantine = Quarantine(self.bus, self.region)
+        self.sandboxes = Sandboxes(self.bus, self.clock)
         self.bus.on_batch(self._wake_all)
         self.bus.on_connection(self._on_connection)
 
@@ -65,6 +68,7 @@ class Shared:
         self.plans.close()
         self.directory.close()
         self.marks.close()
+        self.sandboxes.close()
         self.live.clear()
         if self._looking is not None:
             self._looking.cancel()

@@ -18,6 +18,7 @@ from penstock.actors.table import Kept, Table, Waiting, pack
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus
 from penstock.subjects.codec import Codec
+from penstock.subjects.crash_points import crash_point
 from penstock.subjects.messages import Reply
 
 SLICE = 200
@@ -134,6 +135,7 @@ class SnapshotStore:
                 count, size, gathered = count + 1, 0, Chunk()
             await asyncio.sleep(0)
         await self._append(self._chunk_subject(generation, count), CHUNK.encode(gathered))
+        crash_point("snapshot")
         head = finish(generation, count + 1)
         self._head_sequence = await self._append(
             self._head_subject, HEAD.encode(head), self._head_sequence

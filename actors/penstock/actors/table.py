@@ -12,6 +12,7 @@ from penstock.actors.execution import core
 from penstock.actors.execution.effects import SetTimer, TimerKind
 from penstock.actors.execution.snapshots import Dumped
 from penstock.actors.execution.state import State
+from penstock.subjects.crash_points import crash_point
 from penstock.subjects.messages import RunRequest
 from penstock.workflow.plan import Plan
 
@@ -88,6 +89,7 @@ class Table:
     def passivate(self, execution: str) -> None:
         """Put an active execution away."""
         self.kept[execution] = pack(self.active.pop(execution))
+        crash_point("passivate")
 
     def activate(self, execution: str, plan: Plan) -> State:
         """Load an execution that was put away."""

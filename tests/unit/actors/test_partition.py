@@ -256,6 +256,36 @@ def test_the_live_state_says_what_an_execution_waits_for() -> None:
     owned(test)
 
 
+def test_a_step_that_no_host_can_take_says_so() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "dispatched")
+        await asyncio.sleep(1)
+        assert (await state_of(owner, "e1")).waiting_for == "step"
+        await asyncio.sleep(10)
+        assert (await state_of(owner, "e1")).waiting_for == "no-host"
+
+    owned(test)
+
+
+def test_steps_beyond_a_tenants_rate_wait_for_tokens_and_say_so() -> None:
+    async def test(owner: Owner) -> None:
+        owner.signal(TenantLimits("main", steps_per_s=0.5, steps_burst=2))
+        await asyncio.sleep(1)
+        owner.run("e0", "inline")
+        await asyncio.sleep(6)
+        for number in range(4):
+            owner.run(f"e{number + 1}", "dispatched")
+        await asyncio.sleep(0.5)
+        assert len(owner.partition.dispatcher) == 2
+        waiting = [(await state_of(owner, f"e{n}")).waiting_for for n in range(1, 5)]
+        assert waiting.count("rate") == 2
+
+        await asyncio.sleep(5)
+        assert len(owner.partition.dispatcher) == 4
+
+    owned(test)
+
+
 def test_executions_over_the_concurrency_limit_are_held_and_start_when_one_ends() -> None:
     async def test(owner: Owner) -> None:
         owner.signal(TenantLimits("main", concurrency=1))
