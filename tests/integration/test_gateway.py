@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -279,6 +280,25 @@ def test_on_sigterm_what_waits_is_answered_and_the_process_ends(tmp_path: Path) 
         assert answers[0][2] == {"late": True}
 
 
+def test_on_sigterm_what_is_not_answered_in_time_is_told_that_it_goes_on(tmp_path: Path) -> None:
+    with broker() as server, gateway(tmp_path, server.url) as process:
+        process.create("sync", "lastNode")
+        answers: list[Any] = []
+        caller = threading.Thread(
+            target=lambda: answers.append(process.call("POST", "/webhook/sync", {}))
+        )
+        caller.start()
+        execution = until(lambda: stored(server))[0]
+
+        process.child.terminate()
+
+        caller.join(10)
+        assert process.child.wait(10) == 0
+        status, headers, problem = answers[0]
+        assert (status, headers["x-penstock-execution"]) == (504, execution)
+        assert problem["execution"] == execution
+
+
 async def answer_all(server: NatsServer) -> None:
     """Answer every waiting request in the stream, as owners do."""
     bus = await NatsBus.connect(server.url, name="owner")
@@ -296,6 +316,31 @@ async def answer_all(server: NatsServer) -> None:
     await asyncio.wait_for(answered.wait(), 10)
     await bus.info("EXEC")  # a round trip: what was published before it has left
     await bus.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 200_000, b"431"),
+        (b"GET /" + b"a" * 200_000, b"431"),
+        (b"NONSENSE\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"200"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_odd_requests_on_the_wire_are_refused_and_the_next_is_served(
+    tmp_path: Path, sent: bytes, status: bytes
+) -> None:
+    with broker() as server, gateway(tmp_path, server.url) as process:
+        host, _, port = process.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as wire:
+            with contextlib.suppress(OSError):
+                wire.sendall(sent)
+            answer = wire.recv(4096)
+
+        assert answer.startswith(b"HTTP/1.1 " + status), answer
+        assert process.is_ready()
 
 
 @pytest.mark.parametrize("limited", [True, False])

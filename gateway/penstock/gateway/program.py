@@ -2,7 +2,8 @@
 
 The socket is bound before anything else, so that callers get "503, try again" and never a refused
 connection while the broker is still away. Draining closes the listening socket, lets what is in
-flight have its answer for `DRAIN_S`, then ends.
+flight have its answer for `DRAIN_S`, tells the rest that its execution goes on without them, and
+ends, well within the time that the supervisor gives.
 """
 
 import asyncio
@@ -30,7 +31,8 @@ from penstock.subjects.config import Config
 from penstock.subjects.ids import new_id
 from penstock.subjects.workflows import WORKFLOWS
 
-DRAIN_S = 8
+DRAIN_S = 1.5
+FAREWELL_S = 1
 KEEP_ALIVE_S = 75
 BACKLOG = 2_048
 READY_FD = "PENSTOCK_READY_FD"
@@ -127,7 +129,10 @@ async def _drain(
     if life.parts is not None:
         life.parts.taps.stop()
     server.should_exit = True
-    await asyncio.wait([serving], timeout=DRAIN_S + 1)
+    done, _ = await asyncio.wait([serving], timeout=DRAIN_S)
+    if not done and life.parts is not None:
+        life.parts.replies.give_up()
+    await asyncio.wait([serving], timeout=FAREWELL_S)
     work.cancel()
     await asyncio.wait([work], timeout=2)
     log.info("stopped", extra={"fields": {"event": "stopped"}})
@@ -154,7 +159,7 @@ def _server(front: Front) -> uvicorn.Server:
             # Whoever connects could write them; see `clients`.
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=DRAIN_S,
+            timeout_graceful_shutdown=round(DRAIN_S + FAREWELL_S),
             backlog=BACKLOG,
         )
     )

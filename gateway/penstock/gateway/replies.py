@@ -153,6 +153,12 @@ class Replies:
         elif not answer.is_open and answer.up_to >= waiting.sequence and not waiting.future.done():
             waiting.future.set_exception(_lost(waiting.execution))
 
+    def give_up(self) -> None:
+        """End every wait: this gateway is about to stop, the executions are not."""
+        for waiting in self._open.values():
+            if not waiting.future.done():
+                waiting.future.set_exception(_stopping(waiting.execution))
+
     def stop(self) -> None:
         """Take no more answers."""
         self._subscription.close()
@@ -164,6 +170,16 @@ def _out_of_time(execution: str) -> ProblemError:
     return ProblemError(
         504,
         "the execution has not answered yet; it goes on",
+        remedy=f"see how it is with GET /api/v1/executions/{execution}",
+        execution=execution,
+    )
+
+
+def _stopping(execution: str) -> ProblemError:
+    # No 503: that invites to try again, and this one has been started.
+    return ProblemError(
+        504,
+        "this gateway stops before the execution has answered; the execution goes on",
         remedy=f"see how it is with GET /api/v1/executions/{execution}",
         execution=execution,
     )
