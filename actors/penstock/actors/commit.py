@@ -16,6 +16,7 @@ from enum import Enum
 
 from penstock.actors.journal import RECORDS, Record
 from penstock.subjects.bus import Ack, Bus
+from penstock.subjects.codec import CodecError
 from penstock.subjects.crash_points import crash_point
 from penstock.subjects.errors import BusError
 
@@ -128,7 +129,10 @@ class Committer:
             return (Verdict.ABSENT if self.sequence == 0 else Verdict.FENCED), 0
         if last.sequence == self.sequence:
             return Verdict.ABSENT, last.sequence
-        record: Record = RECORDS.decode(last.payload)
+        try:
+            record: Record = RECORDS.decode(last.payload)
+        except CodecError:
+            return Verdict.FENCED, last.sequence  # of a newer version, so not ours
         if record.owner == self._owner and record.index == self.index:
             return Verdict.STORED, last.sequence
         return Verdict.FENCED, last.sequence

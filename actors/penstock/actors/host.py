@@ -2,7 +2,8 @@
 
 A partition that nobody else claims is taken at once. One that should be another's is released
 (append finished, snapshot written) and then no longer claimed, which is the sign for the other to
-take it. Outages of the broker are waited out: nothing here ends because of one.
+take it. Outages of the broker are waited out: nothing here ends because of one. A partition that
+crashes is taken over anew; when that happens too often the host gives up, as supervisors do.
 """
 
 import asyncio
@@ -17,10 +18,15 @@ from penstock.actors.shared import Shared
 from penstock.subjects import names
 from penstock.subjects.errors import BusError
 from penstock.subjects.messages import Heartbeat
+from penstock.supervisor.budget import RestartBudget
+from penstock.supervisor.spec import RestartIntensity
 
 HELLO_S = 0.15
 RETRY_S = 0.2
 TAKEOVERS_MAX = 8
+FAILED_RETRY_S = 2.0
+CRASHES = RestartIntensity(restarts=10, window_s=10.0)
+"""Of partitions, before the process gives up and its supervisor decides."""
 
 log = logging.getLogger("penstock.actors")
 
@@ -39,6 +45,9 @@ class Host:
         self._changed = asyncio.Event()
         self._busy: dict[int, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(TAKEOVERS_MAX)
+        self._failed: dict[int, str] = {}
+        self._crashes = RestartBudget(CRASHES)
+        self._has_given_up = False
         self._is_placing = False
 
     async def beat(self) -> None:
@@ -57,6 +66,8 @@ class Host:
         self._is_placing = True
         while True:
             self._changed.clear()
+            if self._has_given_up:
+                raise RuntimeError("partitions keep crashing")
             self._place()
             await self._verify_conflicts()
             try:
@@ -89,7 +100,8 @@ class Host:
             for number, partition in self.partitions.items()
             if partition.committer.waiting_reason
         ]
-        return self.canary.problems + stuck
+        failed = [f"partition {number}: {why}" for number, why in self._failed.items()]
+        return self.canary.problems + stuck + failed
 
     def _look_again(self) -> None:
         self._changed.set()
@@ -128,9 +140,17 @@ class Host:
                 log.info("partition %d: not taken now: %s", number, error)
                 await asyncio.sleep(RETRY_S)
                 return
+            except Exception as error:
+                # A journal that cannot be read, most likely: others would fail at it as well.
+                partition.close()
+                log.exception("partition %d: cannot be taken over", number)
+                self._failed[number] = repr(error)
+                await asyncio.sleep(FAILED_RETRY_S)
+                return
             except BaseException:
                 partition.close()
                 raise
+            self._failed.pop(number, None)
             self.partitions[number] = partition
             self._claim()
 
@@ -146,6 +166,9 @@ class Host:
         self.membership.beat()
 
     def _on_lost(self, partition: Partition) -> None:
+        now_s = self.shared.clock.monotonic_s()
+        if partition.crash is not None and not self._crashes.spend(now_s):
+            self._has_given_up = True
         if self.partitions.get(partition.number) is partition:
             del self.partitions[partition.number]
             self._claim()

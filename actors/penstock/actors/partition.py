@@ -15,7 +15,6 @@ begins and `commit` for how it is fenced.
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable
 
 from penstock.actors.execution.effects import Dispatch, SetTimer
@@ -34,8 +33,6 @@ from penstock.subjects.errors import ErrorInfo, PenstockError
 
 TRANSITIONS_MAX = 1_000
 TICK_S = 1.0
-PASSIVATE_AFTER_S = 5.0
-LONG_WAIT_MS = 60_000
 REPLY_AGAIN_MS = 10_000
 RELEASE_S = 1.5
 
@@ -44,12 +41,13 @@ log = logging.getLogger("penstock.actors")
 
 class Partition(Parts):
     """One partition on this host. `own`, then it works until `release` or until it is fenced;
-    `on_lost` is called when somebody else owns it."""
+    `on_lost` is called when somebody else owns it, or when it crashed (`crash` says why)."""
 
     def __init__(self, shared: Shared, number: int, on_lost: Callable[["Partition"], None]) -> None:
         super().__init__(shared, number, self.want_wake)
         self.epoch = 0
         self.is_live = False
+        self.crash: Exception | None = None
         self.transitions = 0
         self._on_lost = on_lost
         self.committer.on_fenced = self._fenced
@@ -57,7 +55,6 @@ class Partition(Parts):
         self.asking.figures = self.figures
         self._subscriptions: list[Subscription] = []
         self._following: Subscription | None = None
-        self._slept: deque[tuple[float, str]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self._is_wanted = False
@@ -186,6 +183,20 @@ class Partition(Parts):
 
     def wake(self) -> None:
         """Handle everything that waits, unless an append is in flight."""
+        try:
+            self._wake_up()
+        except Exception as error:
+            self._crash(error)
+
+    def _crash(self, error: Exception) -> None:
+        """A bug of the loop itself: memory may differ from the journal, so it must go. Whoever
+        owns the partition next begins with what is stored."""
+        log.error("partition %d crashed", self.number, exc_info=error)
+        self.crash = error
+        self.close()
+        self._on_lost(self)
+
+    def _wake_up(self) -> None:
         if not self.is_live or self.committer.is_busy or self._is_draining:
             return
         if self.inbox.has_arrived:
@@ -259,6 +270,12 @@ class Partition(Parts):
 
     def _stored(self) -> None:
         """The record is durable and memory equals the journal: act, then go on."""
+        try:
+            self._go_on()
+        except Exception as error:
+            self._crash(error)
+
+    def _go_on(self) -> None:
         self.transitions += self.wakeup.transitions
         self._regulate()
         self.snapshotting.count(self.wakeup.transitions)
@@ -320,7 +337,7 @@ class Partition(Parts):
         for execution in wakeup.ended:
             self.repairs.forget(execution)
         if wakeup.slept:
-            self._fall_asleep(wakeup.slept, wakeup.now_ms)
+            self.sleepers.fell_asleep(wakeup.slept, wakeup.now_ms)
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -349,30 +366,8 @@ class Partition(Parts):
         self.quotas.tick()
         self.replies.expire(self.shared.clock.now_ms())
         if not self.committer.is_busy:
-            self._passivate(loop.time())
+            self.sleepers.tick(loop.time())
         self.wake()
-
-    def _fall_asleep(self, executions: list[str], now_ms: int) -> None:
-        """Passivate those in long waits now, and the others if they still wait in a while."""
-        later_s = asyncio.get_running_loop().time() + PASSIVATE_AFTER_S
-        for execution in executions:
-            state = self.table.active.get(execution)
-            if state is None or state.sleep is None:
-                continue
-            if state.sleep.until_ms - now_ms > LONG_WAIT_MS:
-                self.snapshotting.before_change(execution)
-                self.table.passivate(execution)
-            else:
-                self._slept.append((later_s, execution))
-
-    def _passivate(self, now_s: float) -> None:
-        active = self.table.active
-        while self._slept and self._slept[0][0] <= now_s:
-            _, execution = self._slept.popleft()
-            state = active.get(execution)
-            if state is not None and state.waiting in ("timer", "signal"):
-                self.snapshotting.before_change(execution)
-                self.table.passivate(execution)
 
     async def _rebuild(self, execution: str) -> State | None:
         """The execution as the journal has it, once what it did is in there."""

@@ -17,6 +17,7 @@ from penstock.actors.replies import Replies
 from penstock.actors.results import Results
 from penstock.actors.schedules import Due, Schedules, WorkflowChanged
 from penstock.actors.shared import Shared
+from penstock.actors.sleepers import Sleepers
 from penstock.actors.snapshotting import Snapshotting
 from penstock.actors.starts import Around, Release
 from penstock.actors.table import Table
@@ -50,6 +51,7 @@ class Parts:
         self.snapshotting = Snapshotting(
             shared, number, table=self.table, inbox=self.inbox, replies=self.replies
         )
+        self.sleepers = Sleepers(self.table, self.snapshotting)
         self.repairs = Repairs(self.table, quarantine)
         self.wakeup = Wakeup(self.table, self.mailbox, self.quotas.ended)
         around = self._around()

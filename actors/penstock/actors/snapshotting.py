@@ -15,7 +15,7 @@ from penstock.actors.shared import Shared
 from penstock.actors.snapshot import Head, Rest, Snapshot, SnapshotStore
 from penstock.actors.table import Table
 from penstock.subjects import names
-from penstock.subjects.errors import BusError
+from penstock.subjects.errors import PenstockError
 
 TRANSITIONS = 50_000
 SECONDS = 60.0
@@ -118,7 +118,7 @@ class Snapshotting:
             head = await self.store.save(writing, finish)
             self._writing = None
             await self._trim(head)
-        except BusError as error:
+        except PenstockError as error:
             log.warning("partition %d: no snapshot now: %s", self._partition, error)
             self._since += since
             self._at_s = loop.time() - SECONDS + RETRY_S

@@ -10,7 +10,7 @@ from penstock.actors.execution import core
 from penstock.actors.execution.events import Finished, Started
 from penstock.actors.inbox import RESULTS
 from penstock.actors.journal import Happened, Held
-from penstock.actors.partition import PASSIVATE_AFTER_S
+from penstock.actors.sleepers import PASSIVATE_AFTER_S
 from penstock.subjects import asks, names
 from penstock.subjects.messages import Cancel, Outcome, Resume, StepResult, TenantLimits
 from penstock.workflow.document import content_hash
@@ -422,5 +422,25 @@ def test_a_request_is_held_only_while_its_plan_is_loading() -> None:
 
         held = [entry.execution for entry in owner.journal() if isinstance(entry, Held)]
         assert held == ["e1"]
+
+    owned(test)
+
+
+def test_a_crash_of_the_loop_gives_the_partition_up_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(owner: Owner) -> None:
+        crashed = owner.partition
+        with monkeypatch.context() as broken:
+            broken.setattr(crashed.turns, "handle", lambda envelope: 1 / 0)
+            owner.run("e1", "inline")
+            await asyncio.sleep(1)
+        assert owner.lost == [crashed]
+        assert isinstance(crashed.crash, ZeroDivisionError)
+
+        await owner.take_over()
+        await asyncio.sleep(1)
+
+        assert ends(owner) == {"e1": "success"}
 
     owned(test)
