@@ -185,9 +185,10 @@ def test_a_postgres_of_ones_own_is_used_and_none_is_started(data: Path) -> None:
         up.wait_until_ready()
 
         assert "postgres" not in up.tree()
-        seen = psutil.Process(up.pid_of("gateway-1")).environ()
+        seen = psutil.Process(up.pid_of("projector")).environ()
         assert seen["PENSTOCK_POSTGRES_URL"] == url
-        assert "PENSTOCK_POSTGRES_URL" not in psutil.Process(up.pid_of("actors-1")).environ()
+        for other in ("gateway-1", "actors-1", "sandbox_host"):
+            assert "PENSTOCK_POSTGRES_URL" not in psutil.Process(up.pid_of(other)).environ()
     finally:
         up.close()
 

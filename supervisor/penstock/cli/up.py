@@ -19,6 +19,7 @@ import time
 
 from penstock.cli.arguments import add_data, parser
 from penstock.subjects.errors import PenstockError
+from penstock.supervisor import broker
 from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.leftovers import end_leftovers
@@ -31,11 +32,13 @@ from penstock.supervisor.supervisor import Supervisor, SupervisorEvent
 _STOP_S = 8.5
 _BACKLOG = 2048
 _FILES = 65536
+REGION = "local"
 
 _EXAMPLES = """\
   penstock up --demo
   penstock up --data ./data --listen 127.0.0.1:8080
   penstock up --gateways 2 --actors 2         more processes on a larger machine
+  penstock up --nodes 3                       a cluster of three brokers, to drill with
   PENSTOCK_POSTGRES_URL=postgresql://… penstock up   with a Postgres of your own"""
 
 
@@ -64,6 +67,14 @@ def _options(argv: list[str]) -> argparse.Namespace:
     it.add_argument("--demo", action="store_true", help="import a sample workflow and call it")
     it.add_argument("--gateways", type=_count, default=1, metavar="N", help="gateway processes")
     it.add_argument("--actors", type=_count, default=1, metavar="N", help="actor processes")
+    it.add_argument(
+        "--nodes",
+        type=int,
+        choices=(1, 3, 5),
+        default=0,
+        metavar="N",
+        help="brokers: 1, 3 or 5 (default: as the data directory was made, else 1)",
+    )
     it.add_argument(
         "--partitions",
         type=_count,
@@ -134,9 +145,11 @@ class _Up:
         settings = StackSettings(
             data_dir=self._data,
             listener=self._listener,
+            broker=broker.configure(self._data, self._options.nodes or 1, REGION),
             gateways=self._options.gateways,
             actors=self._options.actors,
             partitions=self._data.partitions(self._options.partitions),
+            region=REGION,
             postgres_url=os.environ.get("PENSTOCK_POSTGRES_URL", ""),
             on_event=self._on_event,
             shown_on=self._shown_on,

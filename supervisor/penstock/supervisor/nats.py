@@ -4,6 +4,10 @@
 acknowledged messages, and no kill drill would show it. The server listens on loopback, takes
 known users only (`nats_roles`), and refuses what is larger than a frame may be.
 
+Of a cluster, every server has a store of its own and knows the others by routes on loopback with a
+password that is generated like all others. A server is known to its peers by its name, so ports
+may change between starts.
+
 The port is chosen once per start of the stack and outside the range from which the system gives
 ports to outgoing connections: a client that reconnects to a dead server on a port of that range
 can be given that very port and then talks to itself, while the server can no longer have it.
@@ -29,17 +33,29 @@ PAYLOAD_BYTES_MAX = 34 * 1024 * 1024
 PENDING_BYTES_MAX = 256 * 1024 * 1024
 MEMORY_BYTES = 512 * 1024 * 1024
 _PORTS = (12000, 30000)
+_ROUTE_USER = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """A server's place in a cluster: the port at which peers reach it, and those of all."""
+
+    port: int
+    ports: tuple[int, ...]
+    password: str
 
 
 @dataclass(frozen=True, slots=True)
 class NatsServer:
-    """A configured server, not yet running: run `argv`, then `serves()`."""
+    """A configured server, not yet running: run `argv`, then `wait_until_serving()`."""
 
     port: int
     argv: tuple[str, ...]
     passwords: dict[str, str]
     file_bytes: int
     memory_bytes: int = MEMORY_BYTES
+    name: str = "penstock"
+    routes: Routes | None = None
 
     @property
     def url(self) -> str:
@@ -55,16 +71,16 @@ class NatsServer:
 
     async def wait_until_serving(self) -> None:
         """Return when it accepts clients, which is after it recovered its streams."""
+        await wait_for(self.greets, pauses=pauses_s(0.01, 0.1))
 
-        async def greets() -> bool:
-            async with asyncio.timeout(2):
-                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                try:
-                    return (await reader.read(4)) == b"INFO"
-                finally:
-                    writer.close()
-
-        await wait_for(greets, pauses=pauses_s(0.01, 0.1))
+    async def greets(self) -> bool:
+        """Whether it accepts clients; `OSError` or `TimeoutError` when it cannot be asked."""
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            try:
+                return (await reader.read(4)) == b"INFO"
+            finally:
+                writer.close()
 
 
 def configure(data_dir: DataDir, *, port: int = 0) -> NatsServer:
@@ -80,12 +96,34 @@ def configure(data_dir: DataDir, *, port: int = 0) -> NatsServer:
     return server
 
 
+def configure_cluster(data_dir: DataDir, nodes: int) -> tuple[NatsServer, ...]:
+    """The same for `nodes` servers that keep copies of each other's streams. Together they may
+    take what one alone may."""
+    ports = _distinct_ports(2 * nodes)
+    clients, peers = ports[:nodes], ports[nodes:]
+    passwords = {role: data_dir.secret(f"nats-{role}") for role in ROLES}
+    servers = []
+    for number in range(1, nodes + 1):
+        file = data_dir.nats / f"server-{number}.conf"
+        server = NatsServer(
+            port=clients[number - 1],
+            argv=(str(binary()), "-c", str(file)),
+            passwords=passwords,
+            file_bytes=data_dir.file_budget_bytes() // nodes,
+            name=f"nats-{number}",
+            routes=Routes(peers[number - 1], tuple(peers), data_dir.secret("nats-route")),
+        )
+        write_secret(file, configuration(server, data_dir.nats / f"store-{number}"))
+        servers.append(server)
+    return tuple(servers)
+
+
 def configuration(server: NatsServer, store: Path) -> str:
     """The configuration's text. JSON strings are strings of the server's language too."""
     users = "\n".join(_user(role, server.passwords[role]) for role in ROLES)
     return f"""\
 # Generated at every start of `penstock up`; changes here are lost.
-server_name: penstock
+server_name: {server.name}
 listen: "127.0.0.1:{server.port}"
 max_payload: {PAYLOAD_BYTES_MAX}
 max_pending: {PENDING_BYTES_MAX}
@@ -104,6 +142,25 @@ accounts {{
 {users}
     ]
   }}
+}}
+{_cluster(server.routes)}"""
+
+
+def _cluster(routes: Routes | None) -> str:
+    if routes is None:
+        return ""
+    others = [
+        f"nats://{_ROUTE_USER}:{routes.password}@127.0.0.1:{port}"
+        for port in routes.ports
+        if port != routes.port
+    ]
+    return f"""\
+cluster {{
+  name: penstock
+  listen: "127.0.0.1:{routes.port}"
+  no_advertise: true
+  authorization {{ user: {_ROUTE_USER}, password: {json.dumps(routes.password)} }}
+  routes: {json.dumps(others)}
 }}
 """
 
@@ -152,3 +209,10 @@ def free_port() -> int:
                 continue
             return port
     raise PenstockError(f"no free port between {low} and {high}", remedy="stop what holds them")
+
+
+def _distinct_ports(count: int) -> list[int]:
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)

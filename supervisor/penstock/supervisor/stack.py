@@ -1,7 +1,7 @@
 """The tree behind `penstock up`: every program of one machine, in start order.
 
     penstock                 one_for_one
-      broker                 nats
+      broker                 nats, or nats-1 … nats-N of a cluster
       database               postgres, unless PENSTOCK_POSTGRES_URL names one
       projector
       sandbox-hosts
@@ -20,16 +20,15 @@ dies of a lasting fault is thus given up after half a minute, and with it the st
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from penstock.subjects.bus_nats import NatsBus
-from penstock.subjects.streams import Budget, ensure
-from penstock.supervisor import nats, postgres
+from penstock.supervisor import postgres
+from penstock.supervisor.broker import Broker
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.log_file import ErrorOutput, LogFile
+from penstock.supervisor.nats import NatsServer
 from penstock.supervisor.process import Program, process_child
-from penstock.supervisor.readiness import pauses_s, wait_for
 from penstock.supervisor.spec import ChildSpec, RestartIntensity, SupervisorSpec
 from penstock.supervisor.supervisor import OnEvent, supervisor_child
 
@@ -56,6 +55,7 @@ class StackSettings:
 
     data_dir: DataDir
     listener: socket.socket
+    broker: Broker
     gateways: int = 1
     actors: int = 1
     partitions: int = 16
@@ -74,7 +74,7 @@ class StackSettings:
 
 
 def stack(settings: StackSettings) -> SupervisorSpec:
-    """The tree of these settings. Writes the servers' configuration, starts nothing."""
+    """The tree of these settings. Writes Postgres's configuration, starts nothing."""
     return SupervisorSpec(name="penstock", children=_Stack(settings).groups(), intensity=ROOT)
 
 
@@ -84,8 +84,8 @@ class _Stack:
     def __init__(self, settings: StackSettings) -> None:
         self._settings = settings
         self._data = settings.data_dir
-        self._nats = nats.configure(self._data)
-        self._data.nats_url_file.write_text(self._nats.url + "\n")
+        self._broker = settings.broker
+        self._data.nats_url_file.write_text(self._broker.url + "\n")
         own = None if settings.postgres_url else postgres.configure(self._data)
         self._postgres = own
         self._postgres_url = settings.postgres_url if own is None else own.url
@@ -94,7 +94,9 @@ class _Stack:
         """The children of the root, in start order."""
         many = self._settings
         return [
-            self._group("broker", [self._broker()], is_awaited=True),
+            self._group(
+                "broker", [self._server(one) for one in self._broker.servers], is_awaited=True
+            ),
             self._group("database", self._databases()),
             self._group("projector", [self._child("projector", "projector", shutdown_s=1.5)]),
             self._group("sandbox-hosts", [self._child("sandbox_host", "sandbox", shutdown_s=1.5)]),
@@ -124,17 +126,19 @@ class _Stack:
             path=f"penstock/{name}",
         )
 
-    def _broker(self) -> ChildSpec:
-        log = self._log("nats", is_shown=False)
-        server = Program(
-            name="nats",
-            argv=self._nats.argv,
+    def _server(self, server: NatsServer) -> ChildSpec:
+        """A server of the broker. Those of a cluster start together: alone none gets ready."""
+        name = server.name if self._broker.is_cluster else "nats"
+        log = self._log(name, is_shown=False)
+        program = Program(
+            name=name,
+            argv=server.argv,
             env=_environment(is_bare=True),
-            probe=lambda pid: self._wait_for_streams(log),
-            pid_file=self._data.run / "nats.pid",
+            probe=lambda pid: self._broker.wait_until_ready(server, log),
+            pid_file=self._data.run / f"{name}.pid",
             on_line=log,
         )
-        return process_child(server, shutdown_s=2.0)
+        return process_child(program, shutdown_s=2.0, is_awaited=not self._broker.is_cluster)
 
     def _databases(self) -> list[ChildSpec]:
         if self._postgres is None:
@@ -146,30 +150,6 @@ class _Stack:
             on_line=self._log("postgres", is_shown=False),
         )
         return [process_child(server, shutdown_s=2.0)]
-
-    async def _wait_for_streams(self, told: Callable[[str], None]) -> None:
-        """Return when the broker serves and holds every stream; a restarted one has lost those
-        in memory, so this runs at each of its starts."""
-        await self._nats.wait_until_serving()
-
-        async def holds_streams() -> bool:
-            bus = await NatsBus.connect(
-                self._nats.url,
-                user="admin",
-                password=self._nats.passwords["admin"],
-                name="penstock.up",
-                wait_s=5.0,
-            )
-            try:
-                budget = Budget(
-                    file_bytes=self._nats.file_bytes, memory_bytes=self._nats.memory_bytes
-                )
-                await ensure(bus, self._settings.region, budget)
-            finally:
-                await bus.close()
-            return True
-
-        await wait_for(holds_streams, pauses=pauses_s(0.05, 1.0), on_outage=told)
 
     def _child(self, kind: str, role: str, *, shutdown_s: float, number: int = 0) -> ChildSpec:
         name = f"{kind}-{number}" if number else kind
@@ -185,7 +165,7 @@ class _Stack:
         return process_child(program, shutdown_s=shutdown_s, is_awaited=False)
 
     def _environment_of(self, role: str) -> dict[str, str]:
-        env = _environment(is_bare=role == "sandbox") | self._nats.env(role)
+        env = _environment(is_bare=role == "sandbox") | self._broker.env(role)
         env["PENSTOCK_REGION"] = self._settings.region
         env["PENSTOCK_PARTITIONS"] = str(self._settings.partitions)
         env["PENSTOCK_DATA_DIR"] = str(self._data.path)
