@@ -2,7 +2,7 @@
 
 What was acknowledged is compared with the journal and with the ledger of side effects. Kinds take
 turns in random order and nobody waits for one to be back before the next is killed, so outages
-overlap. More kills than the supervisor forgives are paced to stay within its budget.
+overlap.
 """
 
 import contextlib
@@ -10,8 +10,10 @@ import os
 import random
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from penstock.cli.api import Api
 from tests.chaos.documents import activate, code, effect
@@ -24,9 +26,22 @@ from tests.up import Up, running_up, wait_until
 KINDS = ("gateway-1", "actors-1", "sandbox_host", "nats", "postgres", "projector")
 SETTLE_S = 60.0
 BACK_S = 30.0
-PACE_S = 6.5
-"""Between two kills of one kind, once there were as many as the supervisor forgives at a time."""
-FORGIVEN = 9
+FORGIVEN, WINDOW_S = 10, 61.0
+"""How many restarts of a child its supervisor takes for repair, and in what time."""
+
+
+class Pace:
+    """Holds kills back so that the supervisor does not give a child up: that is another drill."""
+
+    def __init__(self) -> None:
+        self._at_s: dict[str, deque[float]] = {}
+
+    def wait(self, name: str) -> None:
+        """Return when another kill of this child will be forgiven, and count it."""
+        times = self._at_s.setdefault(name, deque(maxlen=FORGIVEN))
+        if len(times) == FORGIVEN:
+            time.sleep(max(0.0, times[0] + WINDOW_S - time.monotonic()))
+        times.append(time.monotonic())
 
 
 @contextlib.contextmanager
@@ -40,17 +55,21 @@ def installation(*options: str, env: dict[str, str] | None = None) -> Iterator[U
 
 
 @contextlib.contextmanager
-def installation_with_ledger(*options: str) -> Iterator[tuple[Up, SideEffects, list[str]]]:
+def installation_with_ledger(
+    *options: str, env: dict[str, str] | None = None, more: tuple[Any, ...] = ()
+) -> Iterator[tuple[Up, SideEffects, list[str]]]:
     """The same with the three workflows of the kill drills, one of which calls the ledger."""
+    surroundings = {"PENSTOCK_EGRESS_ALLOW": "127.0.0.0/8", **(env or {})}
     with (
         tempfile.TemporaryDirectory(prefix="penstock-") as directory,
         SideEffects(Path(directory) / "ledger") as effects,
-        installation(*options, env={"PENSTOCK_EGRESS_ALLOW": "127.0.0.0/8"}) as up,
+        installation(*options, env=surroundings) as up,
     ):
         documents = (
             code("chaos-now", "lastNode"),
             code("chaos-later", "onReceived"),
             effect("chaos-effect", effects.url),
+            *more,
         )
         yield up, effects, activate(Api(up.url, up.token), *documents)
 
@@ -113,16 +132,14 @@ def _kill_in_turns(
     up: Up, n: int, moments: random.Random, kinds: tuple[str, ...]
 ) -> dict[str, int]:
     killed: dict[str, int] = {}
-    at_s: dict[str, float] = {}
+    pace = Pace()
     for turn in range(n):
         for name in moments.sample(kinds, len(kinds)):
             time.sleep(moments.uniform(0.02, 0.4))
             if name in killed:
                 up.wait_until_restarted(name, killed[name], BACK_S)
-            if turn >= FORGIVEN:
-                time.sleep(max(0.0, at_s[name] + PACE_S - time.monotonic()))
+            pace.wait(name)
             killed[name] = up.kill(name)
-            at_s[name] = time.monotonic()
         if os.environ.get("PENSTOCK_CHAOS_TALK"):
             print(f"turn {turn + 1} of {n}", flush=True)
     return killed

@@ -33,6 +33,7 @@ from penstock.actors.marks import mark_key
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus import Bus, Message, Subscription
 from penstock.subjects.clock import Clock
+from penstock.subjects.crash_points import crash_point
 from penstock.subjects.errors import BusError, PenstockError
 
 BATCH_EXECUTIONS = 2000
@@ -176,6 +177,7 @@ class Projector:
         batch = fold.take()
         if batch.position > self.position:
             await writer.store_bodies(batch)
+            crash_point("project")
             await writer.store_rows(connection, batch)
             await self._move(batch.position)
             self._delay_s = RETRY_FIRST_S
