@@ -2,7 +2,8 @@
 
 Follows EXEC while the drill runs, across outages of the broker, so that trimming behind it takes
 nothing away from it. An execution that was acknowledged must be finished exactly once; no
-execution whatever may start or finish twice.
+execution whatever may start or finish twice. And the records of each partition are one chain: a
+record of somebody who no longer owned the partition would break it.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from penstock.actors.execution.events import Finished, Started
-from penstock.actors.journal import RECORDS, Happened, is_journal
+from penstock.actors.journal import RECORDS, Happened, Record, is_journal
 from penstock.subjects.bus import Message
 from penstock.subjects.bus_nats import NatsBus
 
@@ -30,6 +31,11 @@ class JournalChecker:
         self.started: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
         self.statuses: dict[str, str] = {}
+        self.stale: list[str] = []
+        """Records that do not follow from the one before."""
+        self.owners: dict[str, str] = {}
+        """Who wrote last, by the subject of the journal."""
+        self._last: dict[str, tuple[str, int, int]] = {}
 
     def __enter__(self) -> "JournalChecker":
         self._thread.start()
@@ -74,7 +80,9 @@ class JournalChecker:
     def _take(self, message: Message) -> None:
         if not is_journal(message.subject):
             return
-        for entry in RECORDS.decode(message.payload).entries:
+        record = RECORDS.decode(message.payload)
+        self._link(message.subject, record)
+        for entry in record.entries:
             if not isinstance(entry, Happened):
                 continue
             for event in entry.events:
@@ -83,3 +91,21 @@ class JournalChecker:
                 elif isinstance(event, Finished):
                     self.finished[entry.execution] += 1
                     self.statuses[entry.execution] = event.status
+
+    def _link(self, subject: str, record: Record) -> None:
+        before = self._last.get(subject)
+        here = (record.owner, record.epoch, record.index)
+        self._last[subject] = here
+        self.owners[subject] = record.owner
+        if before is None:
+            return
+        begins = record.epoch == before[1] + 1 and record.index == 0
+        goes_on = here == (before[0], before[1], before[2] + 1)
+        if not (begins or goes_on):
+            self.stale.append(f"{subject} {_place(before)} then {_place(here)}")
+
+
+def _place(record: tuple[str, int, int]) -> str:
+    """A record's place in the chain, in words."""
+    owner, epoch, index = record
+    return f"{owner}/{epoch}/{index}"

@@ -104,6 +104,7 @@ class Books:
         return [
             drawn.none_of("acknowledged webhooks lost", sorted(self.lost())),
             drawn.none_of("executions started or ended twice", journal.twice()),
+            drawn.none_of("records of an owner that no longer was one", journal.stale),
             drawn.none_of("ended otherwise than they should", [e for e in ends if e != "success"]),
             drawn.none_of("answers that are no acknowledgement and no refusal", load.faults),
             drawn.told("acknowledged", len(load.acknowledged)),

@@ -21,6 +21,8 @@ ROWS: dict[int, Row] = {
     1: Row("kill -9 of each kind of process under load", "kills:kill_drill", 10, 200),
     3: Row("side effects twice", "kills:kill_drill", 10, 200),
     4: Row("crash at every named point of the commit path", "crashes:crash_drill", 2, 30),
+    5: Row("a frozen owner wakes up", "owners:owner_drill", 2, 20),
+    6: Row("standby live after kill -9 of an actor host", "owners:owner_drill", 2, 20),
 }
 
 
