@@ -24,6 +24,8 @@ class Asking:
         self._table = table
         self._inbox = inbox
         self._replies = replies
+        self.is_ahead: Callable[[], bool] = lambda: False
+        """Whether memory is ahead of the journal: an append is in flight."""
         self.on_lease: Callable[[Message], None] = lambda message: None
         """Answers later by itself."""
         self.why_no_step: Callable[[str], str] = lambda execution: ""
@@ -51,14 +53,19 @@ class Asking:
     def _reply(self, payload: bytes) -> bytes:
         execution = asks.ask_reply.decode(payload).execution
         answer = asks.ReplyAnswer(
-            self._replies.get(execution), self._table.is_open(execution), self._inbox.watermark
+            self._replies.get(execution), self._table.is_open(execution), self._up_to()
         )
         return asks.reply_answer.encode(answer)
 
     def _state(self, payload: bytes) -> bytes:
         execution = asks.ask_state.decode(payload).execution
-        answer = asks.StateAnswer(self._view(execution), self._inbox.watermark)
+        answer = asks.StateAnswer(self._view(execution), self._up_to())
         return asks.state_answer.encode(answer)
+
+    def _up_to(self) -> int:
+        # Replies come out only once their record is stored. Until then an execution can have ended
+        # here without one, and who is told that all inputs are handled would take it for lost.
+        return 0 if self.is_ahead() else self._inbox.watermark
 
     def _view(self, execution: str) -> ExecutionView | None:
         state = self._table.active.get(execution)

@@ -84,6 +84,7 @@ class Parts:
         self.snapshotting.actors["tenants"] = self.tenancy.tenants
         self.snapshotting.actors["schedules"] = self.schedules
         self.asking.on_lease = self.tenancy.on_ask
+        self.asking.is_ahead = lambda: self.committer.is_busy
         self.asking.why_no_step = self._why_no_step
         self.quotas.on_free = self._may_start
         self.quotas.on_step = self._may_send

@@ -228,6 +228,24 @@ def test_a_lost_reply_can_be_asked_for_also_of_the_next_owner() -> None:
     owned(test)
 
 
+def test_an_answer_whose_record_is_not_stored_yet_does_not_pass_for_lost() -> None:
+    async def test(owner: Owner) -> None:
+        question = asks.ask_reply.encode(asks.AskReply("e1"))
+        owner.run("e1", "inline")
+        owner.broker.faults.stalled_streams.add("EXEC")
+        await asyncio.sleep(0.5)
+
+        frame = await owner.bus.request("ask.local.0.reply", question)
+        during = asks.reply_answer.decode(frame)
+        owner.broker.faults.stalled_streams.clear()
+        await asyncio.sleep(10)
+
+        assert (during.reply, during.up_to) == (None, 0)
+        assert [reply.execution for reply in owner.replies] == ["e1"]
+
+    owned(test)
+
+
 async def state_of(owner: Owner, execution: str) -> Any:
     question = asks.ask_state.encode(asks.AskState(execution))
     answer = asks.state_answer.decode(await owner.bus.request("ask.local.0.state", question))
