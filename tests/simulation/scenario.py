@@ -226,6 +226,7 @@ class _Scenario:
         return (
             len(world.gateway.acknowledged) == len(world.gateway.sent)
             and all(execution in world.ledger.ends for execution in world.gateway.sent)
+            and all(execution in world.ledger.ends for execution in world.ledger.fired.values())
             and not world.ledger.open()
         )
 
