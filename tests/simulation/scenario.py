@@ -243,6 +243,8 @@ class _Scenario:
             status = ledger.ends.get(execution)
             if status == "canceled" and execution in self.canceled:
                 continue
+            if status is not None and execution not in ledger.histories:
+                continue  # it never started: the ledger has said so
             if status is not None and status != STATUS[name]:
                 state = ledger.histories[execution].state
                 problems.append(f"{execution} ({name}) ended with {status}: {state.error}")

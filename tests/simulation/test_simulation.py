@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from penstock.actors.commit import Committer, Verdict
-from penstock.actors.partition import Partition
+from penstock.actors.execution.state import State
+from penstock.actors.parts import Parts
 from penstock.subjects.bus import Ack
 from tests.simulation.scenario import ViolationError, play
 
@@ -62,8 +63,9 @@ def act_before_it_is_stored(
     return early
 
 
-def forget_what_was_dispatched(self: Partition, effects: object, state: object) -> None:
-    return
+def forget_what_was_dispatched(self: Parts, state: State, now_ms: int) -> None:
+    self.table.active[state.request.execution] = state
+    self.quotas.restore(state.request.tenant, running=1)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def forget_what_was_dispatched(self: Partition, effects: object, state: object) 
         (Committer, "_send", append_without_fencing),
         (Committer, "_look", believe_it_was_stored),
         (Committer, "append", act_before_it_is_stored(Committer.append)),
-        (Partition, "_repeat", forget_what_was_dispatched),
+        (Parts, "restore_execution", forget_what_was_dispatched),
     ],
 )
 def test_a_planted_bug_is_found(
