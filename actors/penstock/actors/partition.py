@@ -49,6 +49,7 @@ class Partition(Parts):
         self.is_live = False
         self.crash: Exception | None = None
         self.transitions = 0
+        self.finished = 0
         self._on_lost = on_lost
         self.committer.on_fenced = self._fenced
         self.repairs.rebuild = self._rebuild
@@ -277,6 +278,7 @@ class Partition(Parts):
 
     def _go_on(self) -> None:
         self.transitions += self.wakeup.transitions
+        self.finished += len(self.wakeup.ended)
         self._regulate()
         self.snapshotting.count(self.wakeup.transitions)
         now_s = asyncio.get_running_loop().time()
@@ -376,4 +378,9 @@ class Partition(Parts):
 
     def figures(self) -> dict[str, object]:
         """For `stats`."""
-        return {**super().figures(), "epoch": self.epoch, "transitions": self.transitions}
+        return {
+            **super().figures(),
+            "epoch": self.epoch,
+            "transitions": self.transitions,
+            "finished": self.finished,
+        }
