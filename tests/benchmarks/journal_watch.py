@@ -1,7 +1,7 @@
 """The end of executions as the journal tells it: the one truth that the figures rest on.
 
-`ends_after` reads the journal once a load is over, so that counting costs nothing while it runs;
-`watch_ends` follows it live, for the latency at a low rate.
+`finished` asks the owners how many ends they have stored, which costs nothing while a load runs;
+`watch_ends` follows the journal live, for the latency at a low rate.
 """
 
 import asyncio
@@ -14,62 +14,43 @@ from pathlib import Path
 
 from penstock.actors.execution.events import Finished
 from penstock.actors.journal import RECORDS, Happened, is_journal
+from penstock.subjects import names
 from penstock.subjects.bus import Message
 from penstock.subjects.bus_nats import NatsBus
 
 QUIET_S = 0.3
 
 
-def _note_ends(message: Message, ends: dict[str, float], at_ms: float | None = None) -> None:
+def _note_ends(message: Message, ends: dict[str, float], at_ms: float) -> None:
     if not is_journal(message.subject):
         return
     record = RECORDS.decode(message.payload)
     for entry in record.entries:
         if isinstance(entry, Happened) and any(isinstance(e, Finished) for e in entry.events):
-            ends[entry.execution] = record.now_ms if at_ms is None else at_ms
+            ends[entry.execution] = at_ms
 
 
-async def _connect(data: Path) -> NatsBus:
-    secret = json.loads((data / "secrets.json").read_text())["nats-projector"]
+async def _connect(data: Path, role: str) -> NatsBus:
+    secret = json.loads((data / "secrets.json").read_text())[f"nats-{role}"]
     url = (data / "run/nats-url").read_text().strip()
-    return await NatsBus.connect(url, user="projector", password=secret, name="bench", wait_s=10)
+    return await NatsBus.connect(url, user=role, password=secret, name="bench", wait_s=10)
 
 
-def position(data: Path) -> int:
-    """The last sequence of EXEC."""
+def finished(data: Path) -> int:
+    """Executions whose end the owners have put into the journal since they took over."""
 
     async def ask() -> int:
-        bus = await _connect(data)
+        bus = await _connect(data, "gateway")
         try:
-            return (await bus.info("EXEC"))["last"]
+            answers = [
+                await bus.request(names.ask("local", partition, "stats"), b"", 5.0)
+                for partition in range(int((data / "partitions").read_text()))
+            ]
         finally:
             await bus.close()
+        return sum(json.loads(answer)["finished"] for answer in answers)
 
     return asyncio.run(ask())
-
-
-def ends_after(data: Path, start: int) -> dict[str, float]:
-    """Executions that ended beyond sequence `start`, with the owner's time of it in ms."""
-
-    async def read() -> dict[str, float]:
-        bus = await _connect(data)
-        ends: dict[str, float] = {}
-        last = (await bus.info("EXEC"))["last"]
-        done = asyncio.Event()
-
-        def on_message(message: Message) -> None:
-            _note_ends(message, ends)
-            if message.sequence >= last:
-                done.set()
-
-        if last > start:
-            follow = bus.follow("EXEC", "exec.>", start + 1, on_message)
-            await asyncio.wait_for(done.wait(), 120)
-            follow.close()
-        await bus.close()
-        return ends
-
-    return asyncio.run(read())
 
 
 @contextmanager
@@ -79,7 +60,7 @@ def watch_ends(data: Path) -> Iterator[dict[str, float]]:
     ready, stop = threading.Event(), threading.Event()
 
     async def follow() -> None:
-        bus = await _connect(data)
+        bus = await _connect(data, "projector")
         start = (await bus.info("EXEC"))["last"] + 1
         following = bus.follow(
             "EXEC", "exec.>", start, lambda m: _note_ends(m, ends, time.time() * 1e3)
