@@ -3,7 +3,8 @@
 Prints one line, `ready http://HOST:PORT`, on stdout when all programs are healthy; everything
 else goes to stderr and to DIR/logs. SIGTERM and SIGINT stop all children in the reverse order of
 their start, and kill whatever is left soon enough to be done within ten seconds; a second signal
-kills at once. When the tree escalates, `up` ends with status 1 and says why.
+kills at once. SIGHUP does the rolling restart that `penstock roll` asked for, and stops like the
+others when there is none. When the tree escalates, `up` ends with status 1 and says why.
 """
 
 import argparse
@@ -16,18 +17,23 @@ import signal
 import socket
 import sys
 import time
+from typing import Any
 
 from penstock.cli.arguments import add_data, parser
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor import broker
+from penstock.supervisor.broker import Broker
 from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
+from penstock.supervisor.healer import Healer
 from penstock.supervisor.leftovers import end_leftovers
 from penstock.supervisor.log_file import ErrorOutput, LogFile
 from penstock.supervisor.orphans import Orphans
+from penstock.supervisor.rolling import RollFiles, roll
 from penstock.supervisor.spec import check
 from penstock.supervisor.stack import StackSettings, stack
 from penstock.supervisor.supervisor import Supervisor, SupervisorEvent
+from penstock.supervisor.task import task_child
 
 _STOP_S = 8.5
 _BACKLOG = 2048
@@ -134,6 +140,8 @@ class _Up:
         self._shown_on = ErrorOutput()
         self._log = LogFile(data_dir.logs / "up.log", self._shown_on)
         self._tree: Supervisor | None = None
+        self._healer: Healer | None = None
+        self._rolling: asyncio.Task[None] | None = None
         self._orphans = Orphans()
         self._signals = 0
         self._asked = asyncio.Event()
@@ -142,10 +150,12 @@ class _Up:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        servers = broker.configure(self._data, self._options.nodes or 1, REGION)
         settings = StackSettings(
             data_dir=self._data,
             listener=self._listener,
-            broker=broker.configure(self._data, self._options.nodes or 1, REGION),
+            broker=servers,
             gateways=self._options.gateways,
             actors=self._options.actors,
             partitions=self._data.partitions(self._options.partitions),
@@ -157,7 +167,7 @@ class _Up:
         spec = stack(settings)
         check(spec)
         tree = self._tree = Supervisor(spec, on_event=self._on_event)
-        living = loop.create_task(self._live(tree, settings.url))
+        living = loop.create_task(self._live(tree, servers, settings.url))
         collecting = loop.create_task(self._orphans.collect_on())
         asked = loop.create_task(self._asked.wait())
         ending = loop.create_task(tree.ended())
@@ -165,6 +175,8 @@ class _Up:
         failure = living.exception() if living.done() else None
         exit_ = await self._stop(tree, living)
         collecting.cancel()
+        if self._rolling is not None:
+            self._rolling.cancel()
         self._orphans.end()
         if failure is not None:
             raise failure
@@ -172,9 +184,14 @@ class _Up:
             raise PenstockError(exit_.reason, remedy=f"see the logs in {self._data.logs}")
         return 0
 
-    async def _live(self, tree: Supervisor, url: str) -> None:
+    async def _live(self, tree: Supervisor, servers: Broker, url: str) -> None:
         await tree.begin()
         await tree.ready()
+        if servers.is_cluster:
+            self._healer = Healer(
+                servers, restart=self._restart, is_ready=self._is_ready, told=self._log
+            )
+            await tree.start_child(task_child("healer", self._healer.run))
         self._data.address_file.write_text(url + "\n")
         print(f"ready {url}", flush=True)
         if self._options.demo:
@@ -203,6 +220,41 @@ class _Up:
         self._asked.set()
         if self._signals > 1 and self._tree is not None:
             self._tree.kill()
+
+    def _on_hangup(self) -> None:
+        files = RollFiles(self._data.run)
+        wanted = files.take()
+        if wanted is None:
+            self._on_signal()
+        elif self._rolling is None or self._rolling.done():
+            rolling = roll(wanted, self._restart_on_request, files.tell)
+            self._rolling = asyncio.get_running_loop().create_task(rolling)
+
+    async def _restart_on_request(self, name: str) -> None:
+        async with self._healer.busy if self._healer is not None else contextlib.nullcontext():
+            await self._restart(name)
+
+    async def _restart(self, name: str) -> None:
+        """Restart a program of the tree, and return when it is ready."""
+        assert self._tree is not None
+        path = self._programs().get(name)
+        if path is None:
+            raise PenstockError(f"there is no program {name!r}", remedy="see `penstock status`")
+        await self._tree.restart_child(path[0])
+
+    def _is_ready(self, name: str) -> bool:
+        return self._programs().get(name, ("", ""))[1] == "ready"
+
+    def _programs(self) -> dict[str, tuple[str, str]]:
+        """Every program by its name: its path in the tree, and its state."""
+        if self._tree is None:
+            return {}
+        about: dict[str, Any] = self._tree.describe()
+        return {
+            child["name"]: (f"{group['name']}/{child['name']}", child["state"])
+            for group in about["children"]
+            for child in group.get("children", [])
+        }
 
     def _on_event(self, event: SupervisorEvent) -> None:
         line = {

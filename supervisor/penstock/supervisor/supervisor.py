@@ -44,6 +44,7 @@ class _Slot:
     spec: ChildSpec
     child: Child | None = None
     restarts: int = 0
+    is_being_stopped: bool = False
     state: str = "stopped"
     last_exit: str = ""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -133,6 +134,28 @@ class Supervisor:
         if slot is not None:
             await self._stop(slot)
 
+    async def restart_child(self, path: str) -> None:
+        """Stop a child in order, start it again, and return when it is ready.
+
+        `path` is its name, or for a supervisor's child `supervisor/name`. This is no repair and
+        spends no budget. `StartFailedError` when it ended before it was ready; it is then repaired
+        like any other child.
+        """
+        name, _, rest = path.partition("/")
+        slot = self._slots.get(name)
+        if slot is None:
+            raise BadSpecError([f"{self._path}/{name}: there is no child of this name"])
+        if rest:
+            assert isinstance(slot.child, Supervisor), f"{self._path}/{name} supervises nothing"
+            await slot.child.restart_child(rest)
+            return
+        self._tell("restarting", slot, "asked to")
+        await self._stop(slot)
+        slot.restarts += 1
+        await self._start(slot, is_awaited=False)
+        if slot.child is not None:
+            await slot.child.ready()
+
     # -- life -----------------------------------------------------------------------------------
 
     async def begin(self) -> None:
@@ -149,8 +172,8 @@ class Supervisor:
     async def _serve(self) -> None:
         while True:
             end = await self._ends.get()
-            if end.slot.child is not end.child:
-                continue  # told late: this incarnation was stopped by us meanwhile
+            if end.slot.child is not end.child or end.slot.is_being_stopped:
+                continue  # it was stopped by us, and that is no failure
             end.slot.child = None
             if not is_restarted(end.slot.spec.restart, end.exit):
                 end.slot.ready.set()  # nobody need wait for it any more
@@ -240,6 +263,7 @@ class Supervisor:
         child = slot.child
         if child is None:
             return
+        slot.is_being_stopped = True
         if slot.spec.shutdown_s > 0:
             child.stop()
             try:
@@ -249,6 +273,7 @@ class Supervisor:
         child.kill()
         await child.ended()
         slot.child = None
+        slot.is_being_stopped = False
         slot.state = "stopped"
 
     def _stop_with(self, exit_: Exit) -> None:

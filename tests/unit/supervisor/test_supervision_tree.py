@@ -356,6 +356,41 @@ def test_children_can_come_and_go_while_the_tree_runs() -> None:
     staged(play)
 
 
+def test_a_child_can_be_restarted_at_any_depth_without_spending_the_budget() -> None:
+    async def play(stage: Stage) -> None:
+        none = RestartIntensity(restarts=0)
+        inner = SupervisorSpec(name="inner", children=[stage.child("leaf")], intensity=none)
+        tree = await stage.tree(stage.child("one"), supervisor_child(inner), intensity=none)
+
+        await tree.restart_child("inner/leaf")
+        await tree.restart_child("one")
+        await asyncio.sleep(0.01)
+
+        assert stage.log[2:] == ["stop leaf", "start leaf", "stop one", "start one"]
+        tree.stop()
+        assert (await tree.ended()).is_normal
+
+    staged(play)
+
+
+def test_a_restart_that_was_asked_for_returns_when_the_child_is_ready() -> None:
+    async def play(stage: Stage) -> None:
+        tree = await stage.tree(stage.child("one"))
+        stage.unready.add("one")
+
+        restarting = asyncio.ensure_future(tree.restart_child("one"))
+        await stage.until(stage.logged("stop one", "start one"))
+        await asyncio.sleep(0.01)
+        assert not restarting.done()
+        stage.puppets["one"].is_ready.set()
+
+        await restarting
+        tree.stop()
+        await tree.ended()
+
+    staged(play)
+
+
 def test_every_problem_of_a_tree_is_told_at_once_with_its_path() -> None:
     async def play(stage: Stage) -> None:
         inner = SupervisorSpec(

@@ -1,0 +1,100 @@
+"""A rolling restart: asked for by `penstock roll`, done by the `penstock up` that runs there.
+
+The two talk through two files in DIR/run and one signal: the command writes what it wants to
+`roll.json` and sends SIGHUP; `up` restarts the programs one at a time, each only after the one
+before is ready again, and writes how far it is to `rolled.json`. A file outlives a terminal, and
+needs no port and no password.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from penstock.subjects.errors import PenstockError
+
+READY_S = 120.0
+
+T = TypeVar("T")
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Restart these programs in this order. `id` tells one request from another."""
+
+    id: str
+    programs: list[str]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a request is. `problem` is why it ended early; the rest was left alone."""
+
+    id: str
+    done: list[str] = []
+    is_over: bool = False
+    problem: str = ""
+
+
+class RollFiles:
+    """Both files of one data directory, for either side."""
+
+    def __init__(self, run: Path) -> None:
+        self._wanted = run / "roll.json"
+        self._progress = run / "rolled.json"
+
+    def ask(self, programs: Sequence[str]) -> Wanted:
+        """Write a request; the signal is the caller's to send."""
+        wanted = Wanted(secrets.token_hex(6), list(programs))
+        _write(self._wanted, wanted)
+        return wanted
+
+    def take(self) -> Wanted | None:
+        """The request, once."""
+        wanted = _read(self._wanted, Wanted)
+        self._wanted.unlink(missing_ok=True)
+        return wanted
+
+    def tell(self, progress: Progress) -> None:
+        """Write how far it is; a full disk must not end the restart."""
+        with suppress(OSError):
+            _write(self._progress, progress)
+
+    def progress(self, wanted: Wanted) -> Progress:
+        """How far that request is; nothing done when it has not begun."""
+        progress = _read(self._progress, Progress)
+        return progress if progress and progress.id == wanted.id else Progress(id=wanted.id)
+
+
+async def roll(
+    wanted: Wanted, restart: Callable[[str], Awaitable[None]], tell: Callable[[Progress], None]
+) -> None:
+    """Restart one program after another; the first that fails, or that is not ready in
+    `READY_S`, ends it."""
+    done: list[str] = []
+    tell(Progress(id=wanted.id))
+    for program in wanted.programs:
+        try:
+            async with asyncio.timeout(READY_S):
+                await restart(program)
+        except (PenstockError, TimeoutError) as error:
+            problem = f"{program}: {error or 'not ready in time'}"
+            tell(Progress(id=wanted.id, done=done, is_over=True, problem=problem))
+            return
+        done = [*done, program]
+        tell(Progress(id=wanted.id, done=done, is_over=len(done) == len(wanted.programs)))
+
+
+def _write(file: Path, value: msgspec.Struct) -> None:
+    fresh = file.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.encode(value))
+    fresh.replace(file)
+
+
+def _read(file: Path, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError):
+        return None
