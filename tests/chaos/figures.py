@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+SHOWN_CHARACTERS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -40,7 +42,7 @@ class Drawn(NamedTuple):
     def none_of(self, measure: str, found: Iterable[object]) -> Figure:
         """Nothing may have been found; the first few are shown."""
         every = list(found)
-        words = f" ({', '.join(str(one) for one in every[:3])})" if every else ""
+        words = f" ({', '.join(str(one) for one in every[:3])[:SHOWN_CHARACTERS]})" if every else ""
         text = f"{len(every)}{words}"
         return Figure(self.row, measure, text, "0", not every, self.n, self.seed)
 
@@ -78,7 +80,7 @@ def table(figures: Iterable[Figure]) -> str:
     for it in figures:
         verdict = "kept" if it.is_kept else "BROKEN"
         rows.append([str(it.row), it.measure, it.value, it.limit, str(it.n), str(it.seed), verdict])
-    widths = [max(len(row[column]) for row in rows) for column in range(7)]
+    widths = [max(min(len(row[column]), 60) for row in rows) for column in range(7)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows

@@ -23,6 +23,7 @@ ROWS: dict[int, Row] = {
     4: Row("crash at every named point of the commit path", "crashes:crash_drill", 2, 30),
     5: Row("a frozen owner wakes up", "owners:owner_drill", 2, 20),
     6: Row("standby live after kill -9 of an actor host", "owners:owner_drill", 2, 20),
+    15: Row("hostile messages on every subject", "messages:message_drill", 2_000, 100_000),
 }
 
 
