@@ -31,6 +31,7 @@ class Front:
         assert self.life.parts is not None
         self._webhooks = Webhooks(self.life.parts)
         self.life.is_open = True
+        self.life.may_serve.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

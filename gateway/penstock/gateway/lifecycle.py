@@ -1,5 +1,7 @@
 """Where the gateway is in its life: listening, open, draining. Every answer depends on it."""
 
+import asyncio
+
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.parts import Parts
 
@@ -15,6 +17,8 @@ class Lifecycle:
         self.parts: Parts | None = None
         self.is_open = False
         self.is_draining = False
+        self.may_serve = asyncio.Event()
+        """Set when it is open, or will not be any more."""
 
     @property
     def is_ready(self) -> bool:

@@ -1,9 +1,10 @@
 """The gateway as a program: listen at once, serve when routes are known, drain when told to stop.
 
 The socket is bound before anything else, so that callers get "503, try again" and never a refused
-connection while the broker is still away. Draining closes the listening socket, lets what is in
-flight have its answer for `DRAIN_S`, tells the rest that its execution goes on without them, and
-ends, well within the time that the supervisor gives.
+connection while the broker is still away. A socket that a supervisor holds is served only once
+there is something to answer, so that a rolling restart is no error to anybody. Draining closes the
+listening socket, lets what is in flight have its answer for `DRAIN_S`, tells the rest that its
+execution goes on without them, and ends, well within the time that the supervisor gives.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ from penstock.subjects.config import Config
 from penstock.subjects.ids import new_id
 from penstock.subjects.workflows import WORKFLOWS
 
+PATIENCE_S = 3.0
 DRAIN_S = 1.5
 FAREWELL_S = 1
 KEEP_ALIVE_S = 75
@@ -74,7 +76,8 @@ async def run(config: Config) -> None:
     front = Front(life, config.owner_token_file)
     listener = held(config.listen_fd) if config.listen_fd >= 0 else listen(config.listen)
     server = _server(front)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    patience_s = PATIENCE_S if config.listen_fd >= 0 else 0.0
+    serving = asyncio.create_task(_serve(server, listener, life, patience_s))
     work = asyncio.create_task(_work(config, front, listener))
     stopped = asyncio.create_task(stopping.wait())
     try:
@@ -83,6 +86,17 @@ async def run(config: Config) -> None:
             task.result()
     finally:
         await _drain(life, server, serving, work)
+
+
+async def _serve(
+    server: uvicorn.Server, listener: socket.socket, life: Lifecycle, patience_s: float
+) -> None:
+    """Serve once it can answer, or after `patience_s`: on a socket that is held for us, callers
+    wait in its backlog meanwhile, or another gateway answers them."""
+    opening = asyncio.create_task(life.may_serve.wait())
+    await asyncio.wait([opening], timeout=patience_s)
+    opening.cancel()
+    await server.serve(sockets=[listener])
 
 
 async def _work(config: Config, front: Front, listener: socket.socket) -> None:
@@ -126,6 +140,7 @@ async def _drain(
     work: "asyncio.Task[None]",
 ) -> None:
     life.is_draining = True
+    life.may_serve.set()
     if life.parts is not None:
         life.parts.taps.stop()
     server.should_exit = True
