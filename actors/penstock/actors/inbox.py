@@ -7,6 +7,7 @@ What cannot be decoded goes to DEAD and counts as dealt with once it is there.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from penstock.actors.journal import RUNS
@@ -33,10 +34,15 @@ class Inbox:
         self._quarantine = quarantine
         self._arrived: list[Message] = []
         self._open: deque[Input] = deque()
+        self._taken_before: set[str] = set()
 
-    def begin(self, watermark: int) -> None:
-        """Start after `watermark`."""
+    def begin(self, watermark: int, taken: Iterable[str] = ()) -> None:
+        """Start after `watermark`; `taken` are requests beyond it that are dealt with already.
+
+        All of them, however many: one that is forgotten would be started a second time.
+        """
         self.watermark = self.received = watermark
+        self._taken_before = set(taken)
 
     def on_message(self, message: Message) -> None:
         """Take a message from the stream; it is decoded at the next wake-up."""
@@ -69,7 +75,8 @@ class Inbox:
             self._open.append(origin)
             if codec is RUNS:
                 for request in batch:
-                    self._mailbox.put(request.tenant, Envelope(request, origin))
+                    if not self._was_taken(request.execution, origin):
+                        self._mailbox.put(request.tenant, Envelope(request, origin))
             else:
                 for signal in batch:
                     self._mailbox.put(_tenant_of(signal), Envelope(signal, origin))
@@ -92,7 +99,17 @@ class Inbox:
 
     def beyond(self) -> list[str]:
         """Executions beyond the watermark that are started or held already."""
-        return [execution for origin in self._open for execution in origin.taken]
+        met = [execution for origin in self._open for execution in origin.taken]
+        return [*met, *self._taken_before]
+
+    def _was_taken(self, execution: str, origin: Input) -> bool:
+        """Whether an owner before has dealt with this request; here it is met again."""
+        if execution not in self._taken_before:
+            return False
+        self._taken_before.remove(execution)
+        origin.taken.append(execution)
+        origin.left -= 1
+        return True
 
     def _reject(self, message: Message, error: CodecError) -> None:
         origin = Input(message.sequence, 1, len(message.payload))

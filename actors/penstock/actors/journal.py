@@ -15,6 +15,7 @@ Stored for as long as the installation lives: append fields at the end with a de
 reorder them, rename a tag, or give one a new meaning.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -142,12 +143,16 @@ class JournalReader:
 
     Start reading at `resume_from`; what is already known below the two positions is skipped, so
     a follower persists `input_seq` and `record_seq` of the last record that it has applied.
+    `beyond`: requests after `input_seq` that were started or held up to `record_seq`.
     """
 
-    def __init__(self, *, input_seq: int = 0, record_seq: int = 0) -> None:
+    def __init__(
+        self, *, input_seq: int = 0, record_seq: int = 0, beyond: Iterable[str] = ()
+    ) -> None:
         self.input_seq = input_seq
         self.record_seq = record_seq
         self.last: Record | None = None
+        self._beyond = frozenset(beyond)
         self.taken: dict[str, int] = {}
         """Requests beyond `input_seq` that are already started or held, with their sequence."""
         self._window: dict[str, tuple[int, RunRequest]] = {}
@@ -184,7 +189,10 @@ class JournalReader:
         except CodecError:
             return  # the owner sends it to DEAD; for a reader it is as if it were not there
         for request in batch:
-            self._window.setdefault(request.execution, (message.sequence, request))
+            if request.execution in self._beyond:
+                self.taken[request.execution] = message.sequence
+            else:
+                self._window.setdefault(request.execution, (message.sequence, request))
 
     def _join(self, entry: Happened) -> None:
         first = entry.events[0]

@@ -129,7 +129,7 @@ class Parts:
             self.replies.keep(execution, gateway, reply, self.shared.clock.now_ms())
         for at_ms, execution, gateway, reply in replayed.replies:
             self.replies.keep(execution, gateway, reply, at_ms)
-        self.inbox.begin(replayed.reader.input_seq)
+        self.inbox.begin(replayed.reader.input_seq, replayed.reader.taken)
         self.results.received = replayed.done_seq
         self.tenancy.tenants.load(rest.actors.get("tenants", []))
         self.schedules.load(rest.actors.get("schedules", []))

@@ -59,6 +59,7 @@ class Replayed:
         self.reader = JournalReader(
             input_seq=head.input_seq if head else 0,
             record_seq=head.journal_seq if head else 0,
+            beyond=self.rest.beyond,
         )
         self.kept = {kept.execution: kept for chunk in chunks for kept in chunk.kept}
         self.held = {
