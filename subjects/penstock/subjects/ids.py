@@ -6,14 +6,17 @@ partition and calls between them cross no network. The execution of an error wor
 after the one that failed: its id, a hyphen and `error`.
 """
 
+import os
 import re
-import secrets
 import zlib
+from collections.abc import Iterator
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LETTERS = [letter.encode() for letter in _ALPHABET]
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _RANDOM_BITS = 55
+_RANDOM_BYTES = 7
+_DRAWN_AT_ONCE = 256
 _LENGTH = 20
 _PAIR_SHIFTS = tuple(range(5 * (_LENGTH - 2), -1, -10))
 _ID_LENGTH_MAX = 63
@@ -23,9 +26,32 @@ _TO_DIGITS = str.maketrans(_ALPHABET + "ilou", "0123456789abcdefghijklmnopqrstuv
 """Python reads base 32 in digits of its own; letters that are none of ours must not pass."""
 
 
+def _random_numbers() -> Iterator[int]:
+    """The system's randomness, 56 bits at a time: ids are hard to guess, since a waiting
+    execution's id is what lets a caller wake it. Drawn in blocks, a system call costs 1 µs."""
+    while True:
+        block = os.urandom(_RANDOM_BYTES * _DRAWN_AT_ONCE)
+        for at in range(0, len(block), _RANDOM_BYTES):
+            yield int.from_bytes(block[at : at + _RANDOM_BYTES], "little")
+
+
+class _Randomness:
+    """The numbers that this process draws; a fork must not draw its parent's again."""
+
+    def __init__(self) -> None:
+        self.numbers = _random_numbers()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self.numbers = _random_numbers()
+
+
+_randomness = _Randomness()
+
+
 def new_id(now_ms: int, randomness: int | None = None) -> str:
     """A new id: 45 bits of time, then 55 bits of randomness (given by a seeded caller)."""
-    bits = secrets.randbits(_RANDOM_BITS) if randomness is None else randomness
+    bits = next(_randomness.numbers) if randomness is None else randomness
     value = (now_ms & ((1 << 45) - 1)) << _RANDOM_BITS | bits & ((1 << _RANDOM_BITS) - 1)
     pairs = _PAIRS
     return "".join([pairs[(value >> shift) & 1023] for shift in _PAIR_SHIFTS])

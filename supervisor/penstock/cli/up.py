@@ -86,7 +86,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
         type=_count,
         default=0,
         metavar="N",
-        help="partitions (default: 16; fixed when the data directory is made)",
+        help="partitions (default: two a core, at least 4; fixed when the data directory is made)",
     )
     return it.parse_args(argv)
 

@@ -26,7 +26,7 @@ from penstock.subjects.errors import PenstockError
 ROLES = ("gateway", "actors", "sandbox", "projector", "admin", "tap")
 """The NATS users: one per kind of program, one for whoever creates streams, one for watchers."""
 
-PARTITIONS = 16
+PARTITIONS_MIN = 4
 _PASSWORD_BYTES = 24
 _LOCK_PATIENCE_S = 0.5
 
@@ -113,14 +113,15 @@ class DataDir:
         return known[name]
 
     def partitions(self, wanted: int) -> int:
-        """How many partitions this installation has: what its first start said (0: 16).
+        """How many partitions this installation has: what its first start said (0: two a core).
 
         A key's partition follows from the number, so changing it would lose sight of everything
         that is open.
         """
         file = self.path / "partitions"
         if not file.exists():
-            file.write_text(f"{wanted or PARTITIONS}\n")
+            by_cores = max(PARTITIONS_MIN, 2 * (os.cpu_count() or 1))
+            file.write_text(f"{wanted or by_cores}\n")
         fixed = int(file.read_text())
         if wanted not in (0, fixed):
             raise PenstockError(
