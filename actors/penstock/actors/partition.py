@@ -74,6 +74,7 @@ class Partition(Parts):
         self.epoch = opened.record.epoch
         self.committer.begin(opened.sequence)
         self.dispatcher.begin(f"{self.number}-{shared.owner}-{self.epoch}")
+        await self.snapshotting.store.fence(self.epoch)
         replayed = await takeover.replay(self.snapshotting.store, opened.sequence)
         states, lost = await rebuild(replayed, shared.plans, shared.resume_base)
         self.restore(replayed)
@@ -83,6 +84,7 @@ class Partition(Parts):
             self.restore_execution(state, now_ms)
         for execution, problem in lost:
             self.abandon(execution, problem)
+        self.cancel_orphans()
         await self._go_live(now_ms)
         self.wait_again()
         shared.directory.on_change(self.schedules.on_directory)

@@ -24,11 +24,11 @@ from penstock.actors.table import Table
 from penstock.actors.takeover import Grown, Replayed, Takeover, build
 from penstock.actors.tenancy import Asked, Tenancy
 from penstock.actors.timers import Timers
-from penstock.actors.turns import Abandon, Fail, Turns
+from penstock.actors.turns import CALLER_ENDED, Abandon, Fail, Turns
 from penstock.actors.wakeup import Continue, Wakeup
 from penstock.subjects import names
 from penstock.subjects.errors import ErrorInfo, PenstockError
-from penstock.subjects.messages import Step, TenantLimits
+from penstock.subjects.messages import Cancel, Step, TenantLimits
 
 
 class Parts:
@@ -169,6 +169,23 @@ class Parts:
                 self.quotas.restore(request.tenant, held=request.execution)
             else:
                 self.turns.starts.wait_again(waiting)
+
+    def cancel_orphans(self) -> None:
+        """A caller that was stopped may have died with its owner before its child heard of it."""
+        table = self.table
+        children = [
+            *(state.request for state in table.active.values()),
+            *(waiting.request for waiting in table.held.values()),
+        ]
+        orphans = [(r.execution, r.tenant) for r in children if not self._has_caller(r.parent)]
+        for kept in table.kept.values():
+            if kept.is_child and not self._has_caller(kept.execution.rpartition("-")[0]):
+                orphans.append((kept.execution, kept.tenant))
+        for execution, tenant in orphans:
+            self.mailbox.put_under_way(tenant, Envelope(Cancel(execution, CALLER_ENDED)))
+
+    def _has_caller(self, parent: str) -> bool:
+        return not parent or self.table.is_open(parent)
 
     async def rebuild(self, execution: str) -> State | None:
         """The execution as the journal has it up to the last stored record."""

@@ -85,9 +85,16 @@ def _step(event: Ran, plan: Plan | None) -> dict[str, object]:
         "node": _node(plan, event.node),
         "at_ms": event.at_ms,
         "took_us": event.took_us,
-        "items": [len(output or ()) for output in event.outputs or ()],
+        "items": _counts(event),
         **_error(event),
     }
+
+
+def _counts(event: Ran) -> list[int]:
+    counts = [len(output or ()) for output in event.outputs or ()]
+    if 0 <= event.same < len(counts):
+        counts[event.same] = event.passed
+    return counts
 
 
 def _waiting(event: Waited, plan: Plan | None) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from penstock.actors.execution import core
-from penstock.actors.execution.effects import CoreEffect, ReturnToParent
+from penstock.actors.execution.effects import CancelChild, CoreEffect, ReturnToParent
 from penstock.actors.execution.events import Finished
 from penstock.actors.execution.state import State
 from penstock.actors.journal import Happened
@@ -23,6 +23,8 @@ from penstock.actors.wakeup import Continue, Wakeup
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Cancel, Resume, RunRequest, StepResult
 from penstock.workflow.plan import Plan
+
+CALLER_ENDED = "The execution was cancelled because the one that called it ended"
 
 
 class Fail(msgspec.Struct, frozen=True):
@@ -84,7 +86,11 @@ class Turns:
         """Do what executions want of others in their partition, now."""
         within = self._wakeup.within
         while within:
-            self.starts.do_within(*within.popleft())
+            state, effect = within.popleft()
+            if type(effect) is CancelChild:
+                self.handle(Envelope(Cancel(effect.child, CALLER_ENDED)))
+            else:
+                self.starts.do_within(state, effect)
 
     def repeat(self, state: State, effect: CoreEffect) -> None:
         """Do again, at the next wake-up, what a taken-over execution wants of its family."""

@@ -85,12 +85,16 @@ class Owner:
 
     def journal(self) -> list[Entry]:
         """All entries so far, with their requests."""
+        return [entry for entries in self.records() for entry in entries]
+
+    def records(self) -> list[list[Entry]]:
+        """The same by record."""
         reader = JournalReader()
         records = [
             reader.feed(stored.message)
             for stored in self.broker.stream("EXEC").since(1, "exec.local.0.>")
         ]
-        return [entry for record in records if record is not None for entry in record.entries]
+        return [record.entries for record in records if record is not None]
 
     def dead(self) -> list[DeadLetter]:
         """What is in quarantine."""

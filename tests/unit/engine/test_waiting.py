@@ -5,6 +5,7 @@ from typing import Any
 from penstock.actors.execution import core
 from penstock.actors.execution.effects import (
     Answer,
+    CancelChild,
     Dispatch,
     ReturnToParent,
     SetTimer,
@@ -193,6 +194,15 @@ def test_children_that_nobody_waits_for_are_started_and_the_input_goes_on() -> N
     assert isinstance(child, StartChild)
     assert not child.must_return
     assert state.status == "success"
+
+
+def test_a_caller_that_is_stopped_stops_the_child_it_waits_for_and_no_other() -> None:
+    waiting, _ = begun(caller_plan(each=True), {"x": 1}, {"x": 2})
+    core.on_return(waiting, "0abc-1", [[{"json": {"y": 1}}]], None, NOW_MS)
+    done, _ = begun(remote_plan())
+
+    assert core.on_signal(waiting, Cancel("0abc"), NOW_MS).effects == [CancelChild("0abc-2")]
+    assert core.on_signal(done, Cancel("0abc"), NOW_MS).effects == []
 
 
 def test_a_child_returns_what_its_last_node_put_out() -> None:

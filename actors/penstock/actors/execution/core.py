@@ -10,9 +10,10 @@ Nothing here reads a clock, waits, or does I/O.
 
 Nodes of tier `inline` run in here; others become a Dispatch, and the execution waits for
 `on_result`. Messages that no longer fit (a late result, a timer of an earlier wait) give an empty
-Turn: every caller may deliver twice. StartChild, ReturnToParent and StartErrorWorkflow concern
-executions of the same partition: the caller must record what they lead to in the same append as
-the events they came with, since a finished execution does not tell them again.
+Turn: every caller may deliver twice. StartChild, CancelChild, ReturnToParent and
+StartErrorWorkflow concern executions of the same partition: the caller must record what they lead
+to in the same append as the events they came with, since a finished execution does not tell them
+again.
 """
 
 from penstock.actors.execution import answers, calls, running, steps

@@ -45,6 +45,12 @@ class StartChild(NamedTuple):
     must_return: bool
 
 
+class CancelChild(NamedTuple):
+    """The execution ended before a child that it waits for: nobody wants that any more."""
+
+    child: str
+
+
 class ReturnToParent(NamedTuple):
     """A child ended: hand its last node's outputs, or its error, to its parent."""
 
@@ -61,4 +67,6 @@ class StartErrorWorkflow(NamedTuple):
     item: Item
 
 
-CoreEffect = Dispatch | Answer | SetTimer | StartChild | ReturnToParent | StartErrorWorkflow
+CoreEffect = (
+    Dispatch | Answer | SetTimer | StartChild | CancelChild | ReturnToParent | StartErrorWorkflow
+)

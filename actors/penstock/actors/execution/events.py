@@ -27,8 +27,8 @@ class Ran(msgspec.Struct, array_like=True, tag="r", gc=False):
     """The node at the front of the stack ran. `outputs` None: no run is recorded.
 
     `same` says that output `same` holds exactly the items of input 0 (it stands empty here), so
-    that data which only passes through is written once. `is_answered`: this run answered the
-    webhook request that waited.
+    that data which only passes through is written once; `passed` is how many they are.
+    `is_answered`: this run answered the webhook request that waited.
     """
 
     node: int
@@ -42,6 +42,7 @@ class Ran(msgspec.Struct, array_like=True, tag="r", gc=False):
     custom: dict[str, Any] | None = None
     attempt: int = 1
     is_answered: bool = False
+    passed: int = 0
 
 
 class Tried(msgspec.Struct, array_like=True, tag="t", gc=False):

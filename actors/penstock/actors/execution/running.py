@@ -3,7 +3,7 @@
 from operator import is_
 
 from penstock.actors.execution import answers, calls, steps
-from penstock.actors.execution.effects import ReturnToParent, SetTimer
+from penstock.actors.execution.effects import CancelChild, ReturnToParent, SetTimer
 from penstock.actors.execution.events import Finished, Ran, Tried, Waited
 from penstock.actors.execution.failures import error_workflow
 from penstock.actors.execution.ordering import ENDLESS
@@ -44,7 +44,8 @@ def run_front(turn: Turn) -> bool:
     entry = state.stack[0]
     node = state.plan.nodes[entry.node]
     if node.disabled or entry.is_resumed:
-        turn.happen(Ran(entry.node, [[]], turn.now_ms, same=0))
+        passed = len(entry.inputs[0] or ())
+        turn.happen(Ran(entry.node, [[]], turn.now_ms, same=0, passed=passed))
     elif _is_pinned(state, node):
         pinned: Outputs = [paired_input(node.pinned or [], 0)]
         turn.happen(Ran(entry.node, pinned, turn.now_ms))
@@ -153,6 +154,7 @@ def _record(turn: Turn, outcome: Outcome, took_us: int, *, is_answered: bool = F
             outcome.custom,
             state.attempt,
             is_answered,
+            len(entry.inputs[0] or ()) if same >= 0 else 0,
         )
     )
 
@@ -173,10 +175,13 @@ def _without_copies(entry: Entry, outputs: Outputs | None) -> tuple[Outputs | No
 
 
 def finish(turn: Turn, status: str, error: ErrorInfo | None) -> None:
-    """End the execution: answer who waits for it, its parent, its error workflow."""
+    """End the execution: stop its child, tell who waits for it, its parent, its error workflow."""
     state = turn.state
     if state.answer_to is not None:
         answers.at_end(turn, error)
+    child = calls.current_child(state)
+    if child:
+        turn.effects.append(CancelChild(child))
     if state.request.parent:
         outputs = state.last_outputs if error is None else None
         turn.effects.append(ReturnToParent(state.request.parent, state.info.id, outputs, error))

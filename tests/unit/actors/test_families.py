@@ -1,0 +1,90 @@
+"""Callers and the executions that they called: one never goes on without the other."""
+
+import asyncio
+from typing import Any
+
+from penstock.actors.execution.events import Finished
+from penstock.actors.journal import RUNS, Happened
+from penstock.actors.sleepers import PASSIVATE_AFTER_S
+from penstock.subjects import names
+from penstock.subjects.messages import Cancel, RunRequest
+from penstock.workflow.document import content_hash
+from tests.simulation.workflows import ALL, TRIGGER, document, node
+from tests.unit.actors.owner import Owner, owned
+
+
+def caller(name: str, called: str) -> Any:
+    """A workflow that calls another and waits for it."""
+    workflow = {"__rl": True, "mode": "id", "value": called}
+    call = node("call", "executeWorkflow", 1.2, workflowId=workflow, options={})
+    return document(name, TRIGGER, call, edges={"start": [["call"]]})
+
+
+async def start_family(owner: Owner) -> None:
+    """e1 calls e1-1, which calls e1-1-1, which waits for a call."""
+    middle, top = caller("middle", "called"), caller("top", "middle")
+    await owner.store("middle", middle)
+    await owner.store("top", top)
+    owner.run("e1", "top", plan=content_hash(top))
+    await asyncio.sleep(1)
+
+
+def records_of_ends(owner: Owner) -> list[dict[str, str]]:
+    """For each record of the journal in which executions end: their status."""
+    found = []
+    for entries in owner.records():
+        ended = {
+            entry.execution: entry.events[-1].status
+            for entry in entries
+            if isinstance(entry, Happened) and isinstance(entry.events[-1], Finished)
+        }
+        if ended:
+            found.append(ended)
+    return found
+
+
+ALL_CANCELED = {"e1": "canceled", "e1-1": "canceled", "e1-1-1": "canceled"}
+
+
+def test_who_is_cancelled_takes_the_executions_it_waits_for_along_in_the_same_record() -> None:
+    async def test(owner: Owner) -> None:
+        await start_family(owner)
+        owner.signal(Cancel("e1"))
+        await asyncio.sleep(1)
+
+        assert records_of_ends(owner) == [ALL_CANCELED]
+        assert len(owner.partition.table) == 0
+
+    owned(test)
+
+
+def test_a_child_that_was_put_away_is_cancelled_with_its_caller() -> None:
+    async def test(owner: Owner) -> None:
+        await start_family(owner)
+        await asyncio.sleep(PASSIVATE_AFTER_S + 2)
+        assert set(owner.partition.table.kept) == {"e1-1-1"}
+        owner.signal(Cancel("e1"))
+        await asyncio.sleep(1)
+
+        assert records_of_ends(owner) == [ALL_CANCELED]
+
+    owned(test)
+
+
+def test_a_child_whose_caller_died_with_its_owner_is_cancelled_by_the_next_owner() -> None:
+    async def test(owner: Owner) -> None:
+        request = RunRequest(
+            "e1-1", "main", "called", content_hash(ALL["called"]), "", "integrated", [], 0
+        )
+        request.parent = "e1"
+        owner.append(names.runs("local", 0), RUNS.encode([request]))
+        await asyncio.sleep(1)
+        assert records_of_ends(owner) == []
+
+        owner.kill()
+        await owner.take_over()
+        await asyncio.sleep(1)
+
+        assert records_of_ends(owner) == [{"e1-1": "canceled"}]
+
+    owned(test)
