@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock.subjects.bus import Bus
+from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.subjects.errors import BusError, PenstockError
 from penstock.workflow.compile import PlanCache
 from penstock.workflow.document import content_hash, decode, encode
@@ -20,11 +21,18 @@ RETRY_S = 0.2
 
 
 class Plans:
-    """The plans of one host, shared by its partitions."""
+    """The plans of one host, shared by its partitions. `timezone` is the instance's."""
 
-    def __init__(self, bus: Bus, types: NodeTypes, *, plans_max: int = 1_000) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        types: NodeTypes,
+        *,
+        plans_max: int = 1_000,
+        timezone: str = DEFAULT_TIMEZONE,
+    ) -> None:
         self._bucket = bus.bucket("plans")
-        self._cache = PlanCache(types, plans_max)
+        self._cache = PlanCache(types, plans_max, timezone=timezone)
         self.get = self._cache.get
         self._loads: dict[str, asyncio.Task[None]] = {}
         self._wanted: dict[str, list[Callable[[Plan | str], None]]] = {}

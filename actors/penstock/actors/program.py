@@ -90,6 +90,7 @@ async def _serve(config: Config) -> int:
         owner,
         REGISTRY,
         resume_base=config.public_url,
+        timezone=config.timezone,
     )
     await shared.start()
     host = Host(shared, pid=os.getpid())
@@ -100,6 +101,7 @@ async def _serve(config: Config) -> int:
                 task_child("heartbeat", host.beat),
                 task_child("placement", host.place),
                 task_child("canary", host.canary.run),
+                task_child("room", host.room.run),
             ],
         ),
         on_event=_tell_part,

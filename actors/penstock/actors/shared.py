@@ -12,6 +12,7 @@ from penstock.actors.sandboxes import Sandboxes
 from penstock.actors.taps import Taps
 from penstock.subjects.bus import Bus
 from penstock.subjects.clock import Clock
+from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.subjects.errors import BusError
 from penstock.workflow.plan import NodeTypes
 
@@ -28,7 +29,8 @@ class Live(Protocol):
 
 @dataclass(eq=False)
 class Shared:
-    """One host's connection, clock and caches. `owner` names the process, never used twice."""
+    """One host's connection, clock and caches. `owner` names the process, never used twice;
+    `timezone` is that of workflows which name none."""
 
     bus: Bus
     clock: Clock
@@ -37,6 +39,7 @@ class Shared:
     owner: str
     types: NodeTypes
     resume_base: str = ""
+    timezone: str = DEFAULT_TIMEZONE
     plans: Plans = field(init=False)
     directory: Directory = field(init=False)
     marks: Marks = field(init=False)
@@ -48,7 +51,7 @@ class Shared:
     _looking: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
-        self.plans = Plans(self.bus, self.types)
+        self.plans = Plans(self.bus, self.types, timezone=self.timezone)
         self.directory = Directory(self.bus)
         self.marks = Marks(self.bus, self.region)
         self.taps = Taps(self.bus)

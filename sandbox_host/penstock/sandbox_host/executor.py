@@ -69,7 +69,7 @@ class Executor:
         plan = await self._plans(step.plan)
         node = plan.nodes[step.node]
         if node.tier == "process" or node.needs_engine:
-            return await self._pool.run(step, self._document(plan))
+            return await self._pool.run(step, self._document(plan), timezone=plan.timezone)
         return await run_node_async(scope_of(plan, step), self._services)
 
     def _document(self, plan: Plan) -> bytes:

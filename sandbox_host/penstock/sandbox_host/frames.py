@@ -17,10 +17,12 @@ HEADER = _LENGTH.size
 
 
 class Setup(msgspec.Struct, array_like=True, tag="setup", gc=False):
-    """The first frame to a worker: the document that all its steps belong to, as JSON text."""
+    """The first frame to a worker: the document that all its steps belong to, as JSON text, and
+    the time zone that holds where the document names none."""
 
     plan: str
     document: bytes
+    timezone: str
 
 
 class Work(msgspec.Struct, array_like=True, tag="work", gc=False):

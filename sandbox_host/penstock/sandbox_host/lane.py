@@ -49,6 +49,7 @@ class Job:
     step: Step
     document: bytes
     done: "asyncio.Future[Outcome]"
+    timezone: str
 
     @property
     def key(self) -> "Key":
@@ -102,7 +103,7 @@ class Lane:
         step = job.step
         if self.key is None:
             self.key = job.key
-            self._send(_encode(Setup(step.plan, job.document)))
+            self._send(_encode(Setup(step.plan, job.document, job.timezone)))
         assert self.key == job.key
         self.jobs.append(job)
         self._send(_encode(Work(self._ticket + len(self.jobs), step)))

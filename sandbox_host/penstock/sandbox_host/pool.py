@@ -21,6 +21,7 @@ from penstock.sandbox_host.fork_server import ForkServer
 from penstock.sandbox_host.isolation import Isolation, compile_filter, refusal
 from penstock.sandbox_host.lane import ENDED, Job, Key, Lane, LaneOwner
 from penstock.sandbox_host.settings import MIB, Limits, ZygoteSettings, worker_uid
+from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.subjects.errors import ErrorInfo, PenstockError
 from penstock.subjects.messages import Outcome, Step
 
@@ -127,13 +128,16 @@ class ProcessPool(LaneOwner):
             lane.release()
         self._ending.clear()
 
-    async def run(self, step: Step, document: bytes) -> Outcome:
-        """The outcome of `step`. `document` is the workflow's JSON; never raises for user code."""
+    async def run(
+        self, step: Step, document: bytes, *, timezone: str = DEFAULT_TIMEZONE
+    ) -> Outcome:
+        """The outcome of `step`. `document` is the workflow's JSON, `timezone` what holds where
+        it names none; never raises for user code."""
         if self._failed:
             return _refused(self._failed)
         if not step.timeout_ms:
             step.timeout_ms = self._settings.timeout_ms
-        job = Job(step, document, asyncio.get_running_loop().create_future())
+        job = Job(step, document, asyncio.get_running_loop().create_future(), timezone)
         self._place(job)
         return await job.done
 

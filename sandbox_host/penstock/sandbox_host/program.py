@@ -114,7 +114,9 @@ async def _start(config: Config, tiers: tuple[str, ...]) -> _Host:
         policy=EgressPolicy.from_text(os.environ.get("PENSTOCK_EGRESS_ALLOW", "")),
         blobs=BlobStore.local(config.data_dir / "blobs"),
     )
-    executor = Executor(Plans(bus), pool, host_id=host_id, services=services)
+    executor = Executor(
+        Plans(bus, timezone=config.timezone), pool, host_id=host_id, services=services
+    )
     servers = [
         TierServer(
             bus,

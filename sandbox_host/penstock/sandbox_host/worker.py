@@ -200,7 +200,8 @@ class _Session:
 
 
 def _compiled(setup: Setup) -> Plan:
-    return compile_document(msgspec.json.decode(setup.document), REGISTRY, key=setup.plan)
+    document = msgspec.json.decode(setup.document)
+    return compile_document(document, REGISTRY, key=setup.plan, timezone=setup.timezone)
 
 
 def _run_step(plan: Plan, step: Step) -> Outcome:

@@ -8,6 +8,7 @@ expression that does not parse) show when that node runs.
 from collections import OrderedDict
 from typing import Any
 
+from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.workflow.code_reads import follows_lineage, reads_of_code
 from penstock.workflow.document import Document, DocumentNode, Problem, content_hash
 from penstock.workflow.expressions import Compiled, compile_value
@@ -24,7 +25,6 @@ from penstock.workflow.plan import (
 )
 from penstock.workflow.validate import check
 
-DEFAULT_TIMEZONE = "America/New_York"
 TRIES_MIN, TRIES_MAX = 2, 5
 RETRY_WAIT_MS_MAX = 5_000
 OUTPUTS_MAX = 1_000

@@ -7,10 +7,14 @@ misses one says which and stops.
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from penstock.subjects.errors import PenstockError
+
+DEFAULT_TIMEZONE = "America/New_York"
+"""n8n's own default: what runs there without a setting must mean the same here."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +38,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     owner_token_file: Path | None = None
     history_days: int = 30
     """How long the history of an execution that is over is kept; 0: for ever."""
-    timezone: str = "America/New_York"
+    timezone: str = DEFAULT_TIMEZONE
+    """Of workflows that name none."""
     log_level: str = "info"
 
     @classmethod
@@ -50,6 +55,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 "PENSTOCK_NATS_URL is not set",
                 remedy="start this program through `penstock up`, or set the address of your NATS",
             )
+        check_timezone(raw.get("timezone", DEFAULT_TIMEZONE))
         try:
             return msgspec.convert(raw, cls, strict=False, dec_hook=_decode)
         except msgspec.ValidationError as error:
@@ -57,6 +63,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 f"bad setting in the environment: {error}",
                 remedy="correct the PENSTOCK_… variable that it names",
             ) from error
+
+
+def check_timezone(name: str) -> str:
+    """The name of a time zone as it is; `PenstockError` when there is none of that name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise PenstockError(
+            f"PENSTOCK_TIMEZONE: there is no time zone {name!r}",
+            remedy="give a name of the time zone database, such as Europe/Berlin",
+        ) from error
+    return name
 
 
 def _decode(kind: type, value: object) -> object:

@@ -22,6 +22,7 @@ from penstock.subjects import names
 from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.clock import SystemClock
+from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.subjects.ids import new_id
 from penstock.subjects.memory_broker import MemoryBroker
 from penstock.subjects.messages import Item, RunRequest
@@ -37,18 +38,21 @@ BASE_URL = "http://localhost"  # leads nowhere: there is no gateway
 
 
 class Installation:
-    """See the module's text. Use as an async context manager."""
+    """See the module's text. Use as an async context manager. `timezone` is the instance's."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, timezone: str = DEFAULT_TIMEZONE) -> None:
         broker = MemoryBroker()
         self._bus = MemoryBus(broker)
         self._clock = SystemClock()
         self._shared = Shared(
-            MemoryBus(broker), self._clock, REGION, 1, "run", REGISTRY, resume_base=BASE_URL
+            *(MemoryBus(broker), self._clock, REGION, 1, "run", REGISTRY),
+            resume_base=BASE_URL,
+            timezone=timezone,
         )
+        self._timezone = timezone
         self._actors = Host(self._shared)
         sandbox_bus = MemoryBus(broker)
-        self._executor = LocalHost(Plans(sandbox_bus))
+        self._executor = LocalHost(Plans(sandbox_bus, timezone=timezone))
         self._servers = [
             TierServer(sandbox_bus, self._executor, region=REGION, tier=tier, slots=SLOTS)
             for tier in ("process", "trusted")
@@ -108,7 +112,7 @@ class Installation:
             items=items,
             received_ms=now_ms,
         )
-        plan = compile_document(document, REGISTRY)
+        plan = compile_document(document, REGISTRY, timezone=self._timezone)
         history = History(core.new_state(plan, request, BASE_URL))
         over = asyncio.Event()
         reader = JournalReader()

@@ -1,9 +1,12 @@
 """`penstock run`: execute a workflow document to its end, without a server, and print what it did.
 
 Pinned data is used, as in n8n's editor. The output is JSON in the form of the conformance rows.
+PENSTOCK_TIMEZONE is the time zone of workflows that name none, PENSTOCK_EGRESS_ALLOW lists private
+networks that their nodes may reach.
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from penstock.cli.arguments import parser
 from penstock.cli.documents import read_document, read_items
 from penstock.cli.installation import Installation
 from penstock.nodes.registry import REGISTRY
+from penstock.subjects.config import DEFAULT_TIMEZONE, check_timezone
 from penstock.subjects.messages import Item
 from penstock.workflow.document import InvalidDocumentError
 
@@ -47,18 +51,19 @@ def main(argv: list[str]) -> int:
         _print_problems(options.file, error)
         return 2
     items = read_items(options.items) if options.items else []
-    told = asyncio.run(_execute(document, items, others))
+    timezone = check_timezone(os.environ.get("PENSTOCK_TIMEZONE") or DEFAULT_TIMEZONE)
+    told = asyncio.run(_execute([document, *others], items, timezone))
     print(msgspec.json.format(msgspec.json.encode(told)).decode())
     return 0 if told["status"] == "success" else 1
 
 
 async def _execute(
-    document: dict[str, Any], items: list[Item], others: list[dict[str, Any]]
+    documents: list[dict[str, Any]], items: list[Item], timezone: str
 ) -> dict[str, Any]:
-    async with Installation() as installation:
-        for each in (document, *others):
+    async with Installation(timezone=timezone) as installation:
+        for each in documents:
             await installation.save(each)
-        history = await installation.execute(document, items)
+        history = await installation.execute(documents[0], items)
     return history.as_json()
 
 

@@ -54,7 +54,7 @@ async def serve(config: Config) -> None:
     )
     projector = Projector(bus, blobs, clock, settings)
     store = Store(config.postgres_url, blobs)
-    plans = Plans(bus, REGISTRY)
+    plans = Plans(bus, REGISTRY, timezone=config.timezone)
     answering = Answering(bus, store, plans, projector)
     answering.start(config.region)
     tasks = [
