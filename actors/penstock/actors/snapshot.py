@@ -19,6 +19,7 @@ from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus
 from penstock.subjects.codec import Codec
 from penstock.subjects.crash_points import crash_point
+from penstock.subjects.errors import WrongLastSequenceError
 from penstock.subjects.messages import Reply
 
 SLICE = 200
@@ -43,7 +44,8 @@ class Rest(msgspec.Struct, array_like=True, gc=False):
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The newest complete snapshot: where its chunks are, and the positions it stands for."""
+    """The newest complete snapshot: where its chunks are, and the positions it stands for.
+    `epoch`: of the owner under whom it is in force."""
 
     generation: str
     chunks: int
@@ -99,6 +101,14 @@ class SnapshotStore:
         self._head_sequence = 0
         self._last: Head | None = None
 
+    async def fence(self, epoch: int) -> None:
+        """Put the snapshot in force under `epoch`, an empty one where there is none: no owner of
+        an earlier epoch can replace it any more, and trim what is about to be replayed."""
+        message = await self._bus.last("SNAP", self._head_subject)
+        head = Head("", 0, 0, 0, 0, 0, Rest()) if message is None else HEAD.decode(message.payload)
+        frame = HEAD.encode(msgspec.structs.replace(head, epoch=epoch))
+        await self._append(self._head_subject, frame, message.sequence if message else 0)
+
     async def load(self) -> tuple[Head, list[Chunk]] | None:
         """The newest snapshot. Chunks that a newer snapshot removed meanwhile: tried again."""
         while True:
@@ -137,13 +147,28 @@ class SnapshotStore:
         await self._append(self._chunk_subject(generation, count), CHUNK.encode(gathered))
         crash_point("snapshot")
         head = finish(generation, count + 1)
-        self._head_sequence = await self._append(
-            self._head_subject, HEAD.encode(head), self._head_sequence
-        )
-        before, self._last = self._last, head
-        if before is not None:
-            await self._remove(before)
+        passed = [self._last, await self._put_head(head)]
+        self._last = head
+        for before in passed:
+            if before is not None:
+                await self._remove(before)
         return head
+
+    async def _put_head(self, head: Head) -> Head | None:
+        """Put `head` in force, in the place of the one we know of, or of one that we do not: ours,
+        if only its acknowledgement was lost, or one that an owner before us wrote late."""
+        frame = HEAD.encode(head)
+        try:
+            self._head_sequence = await self._append(self._head_subject, frame, self._head_sequence)
+        except WrongLastSequenceError:
+            message = await self._bus.last("SNAP", self._head_subject)
+            stored: Head | None = HEAD.decode(message.payload) if message else None
+            if message is None or stored is None or stored.epoch > head.epoch:
+                raise
+            self._head_sequence = message.sequence
+            self._head_sequence = await self._append(self._head_subject, frame, message.sequence)
+            return stored
+        return None
 
     async def _remove(self, head: Head) -> None:
         for number in range(head.chunks):

@@ -1,0 +1,105 @@
+"""Snapshots whose writing goes wrong: the next one is written all the same, and by the owner."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from penstock.actors.snapshot import HEAD, Head, Rest, Snapshot, SnapshotStore
+from penstock.actors.table import Table
+from penstock.subjects import names
+from penstock.subjects.bus import OnAck
+from penstock.subjects.bus_memory import MemoryBus
+from penstock.subjects.errors import BusError, WrongLastSequenceError
+from tests.unit.actors.owner import Owner, owned
+
+HEAD_SUBJECT = names.snapshot_head("local", 0)
+
+
+class DeafBus:
+    """A bus that loses the acknowledgement of the next head."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+        self.has_lost = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    def append(self, subject: str, payload: bytes, on_ack: OnAck, **options: Any) -> None:
+        if subject == HEAD_SUBJECT and not self.has_lost:
+            self.has_lost = True
+            self._bus.append(subject, payload, lambda _: on_ack(BusError("lost")), **options)
+        else:
+            self._bus.append(subject, payload, on_ack, **options)
+
+
+def a_head(epoch: int) -> Any:
+    """What `SnapshotStore.save` calls when the chunks are stored."""
+
+    def finish(generation: str, chunks: int) -> Head:
+        return Head(generation, chunks, epoch, 1, 1, 0, Rest())
+
+    return finish
+
+
+async def epoch_in_force(owner: Owner) -> int:
+    """The epoch of the newest snapshot."""
+    message = await owner.bus.last("SNAP", HEAD_SUBJECT)
+    assert message is not None
+    return HEAD.decode(message.payload).epoch
+
+
+def subjects(owner: Owner) -> int:
+    """How many subjects of the partition SNAP holds."""
+    return len(owner.broker.stream("SNAP").since(1, "snap.local.0.>"))
+
+
+def test_after_the_lost_acknowledgement_of_a_head_the_next_snapshot_is_written() -> None:
+    async def test(owner: Owner) -> None:
+        store = SnapshotStore(DeafBus(owner.bus), "local", 0)
+        await store.load()
+        with pytest.raises(BusError):
+            await store.save(Snapshot(Table()), a_head(1))
+        for epoch in (2, 3):
+            await store.save(Snapshot(Table()), a_head(epoch))
+            assert await epoch_in_force(owner) == epoch
+        assert subjects(owner) == 2  # the head and its one chunk: nothing is left of the others
+
+    owned(test)
+
+
+def test_an_owner_before_cannot_put_its_snapshot_in_force_after_a_takeover() -> None:
+    async def test(owner: Owner) -> None:
+        before = SnapshotStore(owner.bus, "local", 0)
+        await before.load()
+        await before.save(Snapshot(Table()), a_head(1))
+        after = SnapshotStore(owner.bus, "local", 0)
+        await after.fence(2)
+        await after.load()
+        await after.save(Snapshot(Table()), a_head(2))
+
+        with pytest.raises(WrongLastSequenceError):
+            await before.save(Snapshot(Table()), a_head(1))
+        assert await epoch_in_force(owner) == 2
+
+    owned(test)
+
+
+def test_a_snapshot_begun_before_a_takeover_is_refused_after_it() -> None:
+    async def test(owner: Owner) -> None:
+        frozen = owner.partition
+        owner.shared.close()
+        for _ in range(2):  # with and without a snapshot before
+            owner.run("e1", "called")
+            await asyncio.sleep(1)
+            await owner.take_over()
+            in_force = await owner.bus.last("SNAP", HEAD_SUBJECT)
+            await frozen.snapshotting.save_now(frozen._position())
+            assert await owner.bus.last("SNAP", HEAD_SUBJECT) == in_force
+
+            await owner.partition.release()
+            frozen = owner.partition
+        frozen.close()
+
+    owned(test)
