@@ -16,6 +16,7 @@ from penstock.subjects import names
 from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.codec import Codec
+from penstock.subjects.dead_letters import UNREADABLE, dead_letter
 from penstock.subjects.messages import Heartbeat, Step, StepResult
 from penstock.subjects.streams import Budget, ensure
 from tests.security.sandbox_steps import document, step
@@ -175,8 +176,11 @@ def test_a_message_that_is_no_batch_of_steps_goes_to_dead(
             owner.bus.append(names.steps("local", "process"), b"\x01nonsense", lambda _: None)
             await owner.send([await a_step(owner, "return {}")])
             await owner.until(lambda: owner.results)
-            dead = await owner.bus.last("DEAD", names.dead("local", "malformed"))
+            dead = await owner.bus.last("DEAD", names.dead("local", UNREADABLE))
             assert dead is not None
+            letter = dead_letter.decode(dead.payload)
+            assert (letter.subject, letter.payload) == ("step.local.process", b"\x01nonsense")
+            assert "malformed" in letter.detail
         finally:
             host.end()
             await owner.bus.close()

@@ -15,6 +15,7 @@ from penstock.actors.mailbox import Envelope, Input, Mailbox
 from penstock.actors.quarantine import Quarantine
 from penstock.subjects.bus import Message
 from penstock.subjects.codec import Codec, CodecError
+from penstock.subjects.dead_letters import UNREADABLE
 from penstock.subjects.messages import Signal, StepResult, TenantLimits
 
 SIGNALS: Codec[list[Signal]] = Codec(list[Signal])
@@ -118,7 +119,7 @@ class Inbox:
         def stored() -> None:
             origin.left = 0
 
-        self._quarantine.put("undecodable", message, error.message, stored)
+        self._quarantine.put(UNREADABLE, message, error.message, stored)
 
 
 def _tenant_of(signal: Signal) -> str:

@@ -10,6 +10,7 @@ from penstock.actors.quarantine import Quarantine
 from penstock.actors.table import Table
 from penstock.subjects.bus import Message
 from penstock.subjects.codec import CodecError
+from penstock.subjects.dead_letters import UNREADABLE
 
 
 class Results:
@@ -41,7 +42,7 @@ class Results:
             try:
                 batch = RESULTS.decode(message.payload)
             except CodecError as error:
-                self._quarantine.put("undecodable", message, error.message, _nothing)
+                self._quarantine.put(UNREADABLE, message, error.message, _nothing)
                 continue
             for result in batch:
                 state = active.get(result.execution)

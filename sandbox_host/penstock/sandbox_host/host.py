@@ -16,6 +16,7 @@ from penstock.sandbox_host.executor import Executor
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus, Message, WorkSubscription
 from penstock.subjects.codec import Codec, CodecError
+from penstock.subjects.dead_letters import UNREADABLE, bury, letter_of
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Outcome, Step, StepResult
 
@@ -122,12 +123,12 @@ class TierServer:
     def _quarantine(self, message: Message, error: CodecError) -> None:
         """What is no batch of steps will never be one: to DEAD, then off the queue."""
 
-        def on_ack(result: Ack | Exception) -> None:
-            if isinstance(result, Ack):
-                self._queue.ack(message)
-            self._queue.offer(1)
+        def stored() -> None:
+            self._queue.ack(message)
+            if not self._is_draining:
+                self._queue.offer(1)
 
-        self._bus.append(names.dead(self._region, "malformed"), message.payload, on_ack)
+        bury(self._bus, self._region, letter_of(message, UNREADABLE, error.message), stored)
 
     async def _run(self, batch: _Batch, step: Step) -> None:
         result = await self._executor.run(step)

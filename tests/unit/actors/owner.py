@@ -7,13 +7,13 @@ from typing import Any
 from penstock.actors.inbox import SIGNALS
 from penstock.actors.journal import RUNS, Entry, JournalReader
 from penstock.actors.partition import Partition
-from penstock.actors.quarantine import DeadLetter, dead_letter
 from penstock.actors.replies import REPLIES
 from penstock.actors.shared import Shared
 from penstock.nodes.registry import REGISTRY
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_memory import MemoryBus
+from penstock.subjects.dead_letters import DeadLetter, dead_letter
 from penstock.subjects.memory_broker import Faults, MemoryBroker
 from penstock.subjects.messages import Item, Reply, ReplyTo, RunRequest, Signal
 from penstock.subjects.streams import Budget, ensure
