@@ -20,10 +20,10 @@ from typing import Protocol
 import msgspec
 
 from penstock.gateway.metrics import Metrics
-from penstock.gateway.problems import ProblemError
+from penstock.gateway.problems import ProblemError, too_large
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus
-from penstock.subjects.codec import Codec
+from penstock.subjects.codec import MESSAGE_BYTES_MAX, Codec
 from penstock.subjects.errors import StreamFullError
 from penstock.subjects.ids import new_id_in
 from penstock.subjects.messages import RunRequest
@@ -31,6 +31,7 @@ from penstock.subjects.messages import RunRequest
 TRY_S = 0.5
 GIVE_UP_S = 10.0
 WINDOW = 3
+REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX - 1_024
 BATCH_REQUESTS_MAX = 1_000
 BATCH_BYTES_MAX = 2 * 1024 * 1024
 WAITING_BYTES_MAX = 256 * 1024 * 1024
@@ -122,6 +123,9 @@ class Ingress:
         """
         part = msgspec.Raw(_encode(request))
         size = len(part)
+        if size > REQUEST_BYTES_MAX:
+            # Possible within the limit of a body: "0.5," has four bytes, its number nine.
+            raise too_large(size)
         if (
             self._waiting_requests >= WAITING_REQUESTS_MAX
             or self._waiting_bytes + size > WAITING_BYTES_MAX

@@ -81,6 +81,15 @@ def starting() -> ProblemError:
     )
 
 
+def too_large(size: int) -> ProblemError:
+    """A request that no message can carry."""
+    return ProblemError(
+        413,
+        f"the request takes {size:,} bytes to store, which is more than one message holds",
+        remedy="send less, or send large data as a file",
+    )
+
+
 def internal() -> ProblemError:
     """A fault of ours. The log has it; the caller is told no more than that."""
     return ProblemError(

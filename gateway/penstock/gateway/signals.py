@@ -8,10 +8,10 @@ import asyncio
 import itertools
 import logging
 
-from penstock.gateway.problems import ProblemError
+from penstock.gateway.problems import ProblemError, too_large
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus
-from penstock.subjects.codec import Codec
+from penstock.subjects.codec import MESSAGE_BYTES_MAX, Codec, CodecError
 from penstock.subjects.errors import StreamFullError
 from penstock.subjects.messages import Signal
 
@@ -46,7 +46,7 @@ class Signals:
             elif isinstance(answer, StreamFullError):
                 stored.set_exception(_unavailable("the storage for executions is full"))
 
-        frame = _signals.encode([signal])
+        frame = _frame(signal)
         message_id = f"{self._gateway}-s{next(self._numbers)}"
         subject = names.signals(self._region, partition)
         while loop.time() < deadline_s:
@@ -60,3 +60,10 @@ class Signals:
 
 def _unavailable(detail: str) -> ProblemError:
     return ProblemError(503, detail, retry_after_s=5)
+
+
+def _frame(signal: Signal) -> bytes:
+    try:
+        return _signals.encode([signal])
+    except CodecError as error:
+        raise too_large(MESSAGE_BYTES_MAX + 1) from error

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.gateway.api.table import ENDPOINTS
+from penstock.gateway.bodies import BODY_BYTES_MAX
+from penstock.gateway.ingress import WINDOW
 from penstock.subjects.errors import StreamFullError
 from tests.unit.gateway.harness import Gateway, chain, gateway, webhook
 
@@ -201,3 +203,16 @@ async def test_a_full_stream_is_a_503_at_once_and_heals(
     assert refused.status == 503
     assert refused.headers["retry-after"]
     assert answer.status == 200
+
+
+async def test_a_body_that_grows_beyond_a_message_is_refused_and_blocks_nobody(
+    gw: Gateway,
+) -> None:
+    await gw.create(chain("numbers", webhook("numbers")))
+    body = b"[" + b",".join([b"0.5"] * 4_000_000) + b"]"
+    assert len(body) < BODY_BYTES_MAX
+    for _ in range(WINDOW + 1):
+        answer = await gw.call("POST", "/webhook/numbers", body, content_type="application/json")
+        assert answer.status == 413
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert (await gw.call("POST", "/webhook/numbers", {"small": True})).status == 200
