@@ -14,6 +14,7 @@ from penstock.actors.canary import Canary
 from penstock.actors.journal import RECORDS
 from penstock.actors.partition import Partition
 from penstock.actors.placement import BEAT_S, Membership
+from penstock.actors.room import Room
 from penstock.actors.shared import Shared
 from penstock.subjects import names
 from penstock.subjects.errors import BusError
@@ -42,6 +43,7 @@ class Host:
         self.membership = Membership(shared.bus, shared.clock, own)
         self.membership.on_change(self._look_again)
         self.canary = Canary(shared.bus, shared.region, shared.owner)
+        self.room = Room(shared.bus, self.partitions.values)
         self._changed = asyncio.Event()
         self._busy: dict[int, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(TAKEOVERS_MAX)

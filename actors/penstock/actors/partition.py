@@ -300,6 +300,14 @@ class Partition(Parts):
             self._until_stored.append(future)
             await future
 
+    async def make_room(self) -> None:
+        """The stream fills: write a snapshot early, or trim by the one that there is."""
+        is_early = self.snapshotting.is_early_due(asyncio.get_running_loop().time())
+        if self.is_live and is_early and not self.committer.is_busy and not self.repairs.is_busy:
+            self.snapshotting.begin(self._position())
+        else:
+            await self.snapshotting.trim_again()
+
     def _position(self) -> Position:
         return Position(self.epoch, self.committer.sequence, self.inbox.watermark, self._done_seq)
 

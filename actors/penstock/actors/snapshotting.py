@@ -19,6 +19,7 @@ from penstock.subjects.errors import PenstockError
 
 TRANSITIONS = 50_000
 SECONDS = 60.0
+EARLY_S = 1.0
 RETRY_S = 5.0
 REPLIES_MS = 10_000
 
@@ -57,6 +58,7 @@ class Snapshotting:
         self._writing: Snapshot | None = None
         self._rest = Rest()
         self._task: asyncio.Task[None] | None = None
+        self._head: Head | None = None
         self._since = 0
         self._at_s = asyncio.get_running_loop().time()
 
@@ -70,6 +72,15 @@ class Snapshotting:
         if self._task is not None or not self._since:
             return False
         return self._since >= TRANSITIONS or now_s - self._at_s >= SECONDS
+
+    def is_early_due(self, now_s: float) -> bool:
+        """Whether one should begin for the sake of room."""
+        return self._task is None and self._since > 0 and now_s - self._at_s >= EARLY_S
+
+    async def trim_again(self) -> None:
+        """Remove what the history has got to since the last snapshot, and that snapshot has."""
+        if self._task is None and self._head is not None:
+            await self._trim(self._head)
 
     def count(self, transitions: int) -> None:
         """So many transitions more are in the journal."""
@@ -117,6 +128,7 @@ class Snapshotting:
         try:
             head = await self.store.save(writing, finish)
             self._writing = None
+            self._head = head
             await self._trim(head)
         except PenstockError as error:
             log.warning("partition %d: no snapshot now: %s", self._partition, error)

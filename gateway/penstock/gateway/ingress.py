@@ -21,6 +21,7 @@ import msgspec
 
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.problems import ProblemError, too_large
+from penstock.gateway.room import Room
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus
 from penstock.subjects.codec import MESSAGE_BYTES_MAX, Codec
@@ -36,6 +37,7 @@ BATCH_REQUESTS_MAX = 1_000
 BATCH_BYTES_MAX = 2 * 1024 * 1024
 WAITING_BYTES_MAX = 256 * 1024 * 1024
 WAITING_REQUESTS_MAX = 20_000
+FULL, FULL_RETRY_S = "the storage for executions is full", 30
 
 log = logging.getLogger("penstock.gateway")
 
@@ -98,6 +100,7 @@ class Ingress:
         gateway: str,
         metrics: Metrics,
     ) -> None:
+        self.room = Room(bus)
         self._bus = bus
         self._region = region
         self._partitions = partitions
@@ -132,6 +135,9 @@ class Ingress:
         ):
             self._metrics.shed_overload += 1
             raise ProblemError(503, "too many requests wait for the broker", retry_after_s=1)
+        if not self.room.takes(size):
+            self._metrics.shed_overload += 1
+            raise ProblemError(503, FULL, retry_after_s=FULL_RETRY_S)
         batch = self._forming[-1]
         if not batch.takes(size):
             # The id was made for this partition, so the full batch's successor shares it.
@@ -182,7 +188,7 @@ class Ingress:
             return
         if isinstance(answer, StreamFullError):
             self._settle(batch)
-            self._refuse(batch, "the storage for executions is full", retry_after_s=30)
+            self._refuse(batch, FULL, retry_after_s=FULL_RETRY_S)
         elif isinstance(answer, Exception):
             log.debug("a batch was not acknowledged: %s", answer)
         else:

@@ -218,6 +218,7 @@ class MemoryBus:
         return {
             "messages": len(found.messages),
             "bytes": found.bytes,
+            "bytes_max": found.max_bytes,
             "first": min(found.messages, default=found.last_sequence + 1),
             "last": found.last_sequence,
             "consumers": len(found.listeners),

@@ -134,10 +134,12 @@ class NatsBus:
         await self.api(f"STREAM.PURGE.{stream}", body)
 
     async def info(self, stream: str) -> dict[str, int]:
-        state = (await self.api(f"STREAM.INFO.{stream}"))["state"]
+        told = await self.api(f"STREAM.INFO.{stream}")
+        state = told["state"]
         return {
             "messages": state["messages"],
             "bytes": state["bytes"],
+            "bytes_max": told["config"]["max_bytes"],
             "first": state["first_seq"],
             "last": state["last_seq"],
             "consumers": state["consumer_count"],
