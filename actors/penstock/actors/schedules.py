@@ -64,15 +64,16 @@ class Schedules:
         """Arm or disarm."""
         state = self._of(message.tenant, message.workflow)
         # What holds now: while its plan was loading the workflow may have been turned off.
-        record = self._around.directory.get(message.tenant, message.workflow)
-        if record is None or record.archived or not record.active_hash or not record.schedules:
+        record = self._active(message.tenant, message.workflow)
+        if record is None:
             self._wakeup.entries.extend(schedule.disarm(state))
             self.timers.cancel(f"{message.tenant}/{message.workflow}")
             return
         plan = self._plan(record.active_hash, message.tenant, envelope)
         if plan is None:
             return
-        since_ms = record.activated_ms or self._wakeup.now_ms
+        # A version published while the workflow was active missed nothing before it was there.
+        since_ms = max(record.activated_ms, record.updated_ms) or self._wakeup.now_ms
         self._wakeup.entries.extend(schedule.arm(state, plan, record.schedules, since_ms))
         self._set_timers(state)
 
@@ -81,6 +82,10 @@ class Schedules:
         state = self._states.get(message.address)
         trigger = state.triggers.get(message.node) if state is not None else None
         if state is None or trigger is None:
+            return
+        if self._active(state.tenant, state.workflow) is None:
+            # Turned off or deleted while nobody owned the partition: nothing else will tell.
+            self.on_changed(WorkflowChanged(state.tenant, state.workflow), envelope)
             return
         plan = self._plan(trigger.plan, state.tenant, envelope)
         if plan is None:
@@ -120,6 +125,13 @@ class Schedules:
         """From the snapshot."""
         for state in msgspec.convert(dumped, list[ScheduleState]):
             self._states[f"{state.tenant}/{state.workflow}"] = state
+
+    def _active(self, tenant: str, workflow: str) -> WorkflowRecord | None:
+        """The workflow if its schedules are on."""
+        record = self._around.directory.get(tenant, workflow)
+        if record is None or record.archived or not record.active_hash or not record.schedules:
+            return None
+        return record
 
     def _of(self, tenant: str, workflow: str) -> ScheduleState:
         address = f"{tenant}/{workflow}"
