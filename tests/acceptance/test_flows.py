@@ -78,6 +78,20 @@ def test_a_sub_workflow_returns_its_last_nodes_items(product: Product) -> None:
     assert answer.json == {"data": [{"n": "2"}, {"n": "4"}]}
 
 
+def test_documents_exported_together_call_each_other_by_the_ids_they_had(product: Product) -> None:
+    called = node("Called", "executeWorkflowTrigger", 1.1, inputSource="passthrough")
+    callee = chain("exported callee", called, assign("Triple", n="={{ $json.n * 3 }}"))
+    product.create({**callee, "id": "SubPrice00000001"}, activate=False)
+    workflow = {"__rl": True, "mode": "id", "value": "SubPrice00000001"}
+    call = node("Call", "executeWorkflow", 1.1, workflowId=workflow, options={})
+    make = code("Make", "return [{json: {n: 2}}]")
+    product.create(chain("exported caller", webhook("exported-caller"), make, call))
+
+    answer = product.webhook("exported-caller", {})
+
+    assert answer.json == {"n": "6"}
+
+
 def test_a_failure_starts_the_error_workflow(product: Product) -> None:
     handler = product.create(
         chain(

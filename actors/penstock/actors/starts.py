@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from penstock.actors.directory import Directory
+from penstock.actors.directory import Callee, Directory
 from penstock.actors.execution import core
 from penstock.actors.execution.effects import (
     CoreEffect,
@@ -191,11 +191,11 @@ class Starts:
             return
         if self._table.knows(effect.child):
             return
-        plan = self._around.directory.version_to_run(
+        callee = self._around.directory.callee(
             request.tenant, effect.workflow, is_manual=request.mode == "manual"
         )
-        if plan:
-            self.take(_child(parent, effect, plan), is_written=False)
+        if callee is not None:
+            self.take(_child(parent, effect, callee), is_written=False)
         elif effect.must_return:
             error = ErrorInfo(
                 message=f'There is no workflow with the id "{effect.workflow}"',
@@ -209,7 +209,8 @@ class Starts:
         if child not in self._table.held:
             if self._table.knows(child):
                 return
-            request = _child(parent, effect, content_hash(document))
+            callee = Callee(effect.workflow, content_hash(document))
+            request = _child(parent, effect, callee)
             if around.plans.get(request.plan) is not None:
                 self.take(request, is_written=False)
                 return
@@ -244,16 +245,14 @@ class Starts:
     def _start_error_workflow(self, failed: State, effect: StartErrorWorkflow) -> None:
         request = failed.request
         execution = f"{request.execution}-error"
-        plan = self._around.directory.version_to_run(
-            request.tenant, effect.workflow, is_manual=False
-        )
-        if not plan or self._table.knows(execution):
+        callee = self._around.directory.callee(request.tenant, effect.workflow, is_manual=False)
+        if callee is None or self._table.knows(execution):
             return
         told = RunRequest(
             execution=execution,
             tenant=request.tenant,
-            workflow=effect.workflow,
-            plan=plan,
+            workflow=callee.workflow,
+            plan=callee.plan,
             start="",
             mode="error",
             items=[effect.item],
@@ -262,13 +261,13 @@ class Starts:
         self.take(told, is_written=False)
 
 
-def _child(parent: State, effect: StartChild, plan: str) -> RunRequest:
+def _child(parent: State, effect: StartChild, callee: Callee) -> RunRequest:
     request = parent.request
     return RunRequest(
         execution=effect.child,
         tenant=request.tenant,
-        workflow=effect.workflow,
-        plan=plan,
+        workflow=callee.workflow,
+        plan=callee.plan,
         start="",
         mode=effect.mode,
         items=effect.items,

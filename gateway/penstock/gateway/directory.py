@@ -100,6 +100,7 @@ class Directory:
             updated_ms=now_ms,
             problems=_problem_texts(checked),
             tags=_tags(checked.document),
+            document_id=_document_id(checked.document),
         )
         key = workflow_key(tenant, record.id)
         revision = await self._workflows.create(key, workflow_record.encode(record))
@@ -119,6 +120,7 @@ class Directory:
                 record.versions.append(version)
             record.name = _name(checked.document)
             record.tags = _tags(checked.document)
+            record.document_id = _document_id(checked.document) or record.document_id
             record.problems = _problem_texts(checked)
             if record.active_hash and publish:
                 await self._make_active(record, checked)
@@ -258,6 +260,11 @@ def _make_inactive(record: WorkflowRecord) -> None:
 
 def _name(document: Document) -> str:
     return document.name.strip()[:NAME_LENGTH_MAX] or "untitled"
+
+
+def _document_id(document: Document) -> str:
+    found = document.raw.get("id")
+    return str(found)[:NAME_LENGTH_MAX] if type(found) in (str, int) else ""
 
 
 def _tags(document: Document) -> list[str]:

@@ -44,6 +44,8 @@ class WorkflowRecord(msgspec.Struct, array_like=True, gc=False):
 
     `problems` are what keeps it from being activated (unknown node types, …), for people.
     `schedules` are the names of its schedule, cron and interval trigger nodes.
+    `document_id` is the `id` that its document brought along, by which documents exported together
+    call each other; empty: none.
     """
 
     id: str
@@ -59,6 +61,7 @@ class WorkflowRecord(msgspec.Struct, array_like=True, gc=False):
     problems: list[str] = []
     tags: list[str] = []
     archived: bool = False
+    document_id: str = ""
 
     @property
     def hash(self) -> str:
