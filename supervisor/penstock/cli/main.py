@@ -12,6 +12,7 @@ COMMANDS = {
     "workflows": ("penstock.cli.workflows", "list, activate and deactivate workflows"),
     "executions": ("penstock.cli.executions", "list executions, or show one"),
     "tap": ("penstock.cli.tap", "watch executions live"),
+    "dead": ("penstock.cli.dead", "show messages in quarantine, or send one again"),
     "run": ("penstock.cli.run", "execute a workflow document without a server"),
     "test": ("penstock.cli.test", "run workflow documents and compare with what is expected"),
     "gateway": ("penstock.cli.programs", "run a gateway alone"),

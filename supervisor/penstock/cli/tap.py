@@ -4,15 +4,13 @@ Taps are lossy by contract: under load they are shed first. Whoever needs everyt
 history. The tap user of the broker sees `tap.>` and may say nothing.
 """
 
-import argparse
 import asyncio
 import json
-import os
 from typing import Any
 
 from penstock.cli.arguments import add_data, parser
+from penstock.cli.broker_access import broker_of
 from penstock.subjects.bus import Message
-from penstock.subjects.errors import PenstockError
 from penstock.subjects.names import token
 
 _EXAMPLES = """\
@@ -42,27 +40,8 @@ def main(argv: list[str]) -> int:
     options = it.parse_args(argv)
     workflow = options.workflow if options.workflow == "*" else token(options.workflow)
     subject = f"tap.{token(options.tenant)}.{workflow}.>"
-    asyncio.run(_watch(_connection(options), subject, is_json=options.json))
+    asyncio.run(_watch(broker_of(options, "tap"), subject, is_json=options.json))
     return 0
-
-
-def _connection(options: argparse.Namespace) -> dict[str, str]:
-    """Address and credentials: the environment's, else those in the data directory."""
-    if url := os.environ.get("PENSTOCK_NATS_URL"):
-        return {
-            "url": url,
-            "user": os.environ.get("PENSTOCK_NATS_USER", ""),
-            "password": os.environ.get("PENSTOCK_NATS_PASSWORD", ""),
-        }
-    try:
-        passwords = json.loads((options.data / "secrets.json").read_text())
-        url = (options.data / "run" / "nats-url").read_text().strip()
-    except OSError as error:
-        raise PenstockError(
-            f"there is no running Penstock in {options.data}",
-            remedy="start it with `penstock up`, give --data, or set PENSTOCK_NATS_URL",
-        ) from error
-    return {"url": url, "user": "tap", "password": passwords["nats-tap"]}
 
 
 async def _watch(connection: dict[str, str], subject: str, *, is_json: bool) -> None:

@@ -1,0 +1,27 @@
+"""Where the broker is, and as whom a command may speak to it."""
+
+import argparse
+import json
+import os
+
+from penstock.subjects.errors import PenstockError
+
+
+def broker_of(options: argparse.Namespace, role: str) -> dict[str, str]:
+    """Address and credentials for `NatsBus.connect`: the environment's, else those of `role` in
+    the data directory."""
+    if url := os.environ.get("PENSTOCK_NATS_URL"):
+        return {
+            "url": url,
+            "user": os.environ.get("PENSTOCK_NATS_USER", ""),
+            "password": os.environ.get("PENSTOCK_NATS_PASSWORD", ""),
+        }
+    try:
+        passwords = json.loads((options.data / "secrets.json").read_text())
+        url = (options.data / "run" / "nats-url").read_text().strip()
+    except OSError as error:
+        raise PenstockError(
+            f"there is no running Penstock in {options.data}",
+            remedy="start it with `penstock up`, give --data, or set PENSTOCK_NATS_URL",
+        ) from error
+    return {"url": url, "user": role, "password": passwords[f"nats-{role}"]}
