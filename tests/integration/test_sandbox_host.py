@@ -127,6 +127,8 @@ def test_steps_are_answered_and_sigterm_drains(server: NatsServer, tmp_path: Pat
             await owner.until(lambda: len(owner.results) == 40 and owner.beats)
             assert {result.seq for result in owner.results} == set(range(1, 41))
             assert all(result.outcome.error is None for result in owner.results)
+            await owner.until(lambda: "rlimits" in owner.beats[-1].isolation["active"])
+            assert owner.beats[-1].problems == []
 
             await owner.send([await a_step(owner, SLOW, seq=50)])
             await owner.until_a_step_is_held()

@@ -68,12 +68,19 @@ class ProcessPool(LaneOwner):
         self._starting: asyncio.Task[None] | None = None
         self._failed = ""
         self.isolation = Isolation()
+        self.has_tried = asyncio.Event()  # a worker came up, or cannot
+
+    @property
+    def problem(self) -> str:
+        """Why user code is refused here; empty while it is not."""
+        return self._failed
 
     async def start(self) -> None:
         """Start the zygote and the first blank workers; `PenstockError` when it cannot be had."""
         if sys.platform != "linux":
             self._failed = f"user code needs Linux's isolation, which {sys.platform} does not have"
             self.isolation.missing["process"] = self._failed
+            self.has_tried.set()
             return
         limits = self._settings.limits
         program, why = compile_filter()
@@ -244,6 +251,7 @@ class ProcessPool(LaneOwner):
             return
         assert lane.layers is not None
         self.isolation.set_worker(lane.layers)
+        self.has_tried.set()
         why = refusal(self.isolation, allow_weak=self._settings.allow_weak)
         if why:
             self._refuse_all(why)

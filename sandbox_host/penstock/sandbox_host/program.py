@@ -146,5 +146,7 @@ async def _beat(host: _Host) -> None:
     while True:
         free = sum(server.free for server in host.servers)
         beat = Heartbeat("sandbox", host.id, os.getpid(), host.started_ms, free=free)
+        beat.isolation = host.pool.isolation.report()
+        beat.problems = [f"user code is refused: {host.pool.problem}"] if host.pool.problem else []
         host.bus.publish(subject, _HEARTBEATS.encode(beat))
         await asyncio.sleep(_HEARTBEAT_S)

@@ -211,7 +211,9 @@ class Heartbeat(msgspec.Struct, array_like=True, gc=False):
     """One program telling that it lives, on `hb.<kind>.<id>` each second or more often.
 
     `problems` are sentences about what keeps it from working, for people. `wedged` names streams
-    that take no messages or do not give them back, though the broker is connected."""
+    that take no messages or do not give them back, though the broker is connected. `isolation` is
+    a sandbox host's: the layers around user code that are `active` and `missing` (with the reason),
+    and what limits its processes (`groups`)."""
 
     kind: str
     id: str
@@ -222,3 +224,4 @@ class Heartbeat(msgspec.Struct, array_like=True, gc=False):
     draining: bool = False
     problems: list[str] = []
     wedged: list[str] = []
+    isolation: dict[str, Any] = {}

@@ -1,9 +1,10 @@
 """`penstock doctor`: what of this machine and installation will get in the way, and what to do.
 
-Every check looks and changes nothing (one starts a child that ends at once). `bad` means that
+Every check looks and changes nothing (some start a process that ends at once). `bad` means that
 `penstock up` will not work, `weak` that something works less well than it could.
 """
 
+import argparse
 import ctypes
 import os
 import platform
@@ -16,8 +17,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-from penstock.cli.arguments import add_data, parser
+from penstock.cli.arguments import add_data, api_of, parser
+from penstock.cli.isolation import in_words, probe
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor import linux
 from penstock.supervisor.data_dir import DataDir
@@ -67,6 +70,7 @@ def examine(data: Path) -> Iterator[Finding]:
     yield _python()
     yield from _installation()
     yield from _sandbox()
+    yield from _isolation(data)
     yield _root()
     yield _files()
     yield _processors()
@@ -145,6 +149,36 @@ def _sandbox() -> Iterator[Finding]:
         )
     yield _landlock()
     yield _seccomp()
+
+
+def _isolation(data: Path) -> Iterator[Finding]:
+    """What user code is really kept in: as running hosts tell, else tried here."""
+    for report, refused in _running_hosts(data) or [probe()]:
+        what = f"user code is kept in by {in_words(report)}"
+        if refused:
+            yield Finding(
+                "weak",
+                f"user code is refused: {refused}",
+                "give the process namespaces, Landlock and seccomp, or run nothing untrusted and"
+                " set PENSTOCK_SANDBOX=weak",
+            )
+        elif report.get("missing"):
+            yield Finding("weak", what, "see above; fewer layers stop fewer attacks")
+        else:
+            yield Finding("good", what)
+
+
+def _running_hosts(data: Path) -> list[tuple[dict[str, Any], str]]:
+    """Report and problems of each sandbox host of the `up` that runs on this data directory."""
+    if not data.is_dir() or not DataDir(data).is_locked:
+        return []
+    options = argparse.Namespace(url="", token="", data=data)
+    try:
+        programs = api_of(options).get("/status")["programs"]
+    except PenstockError:
+        return []
+    hosts = [one for one in programs if one.get("isolation")]
+    return [(host["isolation"], "; ".join(host.get("problems") or [])) for host in hosts]
 
 
 def _landlock() -> Finding:

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from penstock.cli.arguments import add_server, api_of, parser
+from penstock.cli.isolation import in_words
 from penstock.cli.tables import print_json, table
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.data_dir import DataDir
@@ -74,10 +75,19 @@ def _print_served(served: dict[str, Any]) -> None:
     programs = served.get("programs") or []
     hosts = [program for program in programs if program.get("kind") == "sandbox"]
     _print_rows("programs", ["kind", "id", "pid", "heard_ms_ago", "draining"], programs)
+    for program in programs:
+        for problem in program.get("problems") or []:
+            print(f"problem of {program['kind']} {program['id']}: {problem}")
     _print_rows("partitions", ["owner", "partitions"], _by_owner(served.get("partitions") or []))
-    _print_rows("sandbox hosts", ["id", "pid", "free", "draining"], hosts)
+    for host in hosts:
+        host["isolation"] = in_words(host.get("isolation") or {})
+    _print_rows("sandbox hosts", ["id", "pid", "free", "draining", "isolation"], hosts)
     streams = ["name", "messages", "bytes", "first", "last", "consumers", "problem"]
     _print_rows("streams", streams, served.get("streams") or [])
+    streams_by_name = {one.get("name"): one for one in served.get("streams") or []}
+    dead = streams_by_name.get("DEAD", {})
+    if dead.get("messages"):
+        print(f"in quarantine: {dead['messages']} messages; see `penstock dead`")
     lag = served.get("history_lag", -1)
     print(f"history lag: {'not known' if lag < 0 else f'{lag} messages'}")
     print(f"workflows: {served.get('workflows')}, active: {served.get('active_workflows')}")

@@ -152,3 +152,12 @@ def test_doctor_finds_a_directory_of_somebody_else(tmp_path: Path) -> None:
     whats = [finding.what for finding in doctor.examine(tmp_path) if finding.level == "bad"]
 
     assert whats == [f"{tmp_path} is not empty and not a Penstock data directory"]
+
+
+def test_doctor_tells_what_user_code_would_be_kept_in(tmp_path: Path) -> None:
+    found = list(doctor.examine(tmp_path / "new"))
+
+    about = [finding for finding in found if "user code is kept in by" in finding.what]
+    refused = [finding for finding in found if "user code is refused" in finding.what]
+    assert len(about) + len(refused) == 1
+    assert all("process" in finding.what and "layers" in finding.what for finding in about)

@@ -169,7 +169,9 @@ class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ProgramView(msgspec.Struct, kw_only=True):
-    """A program that told of itself lately. `heard_ms_ago` grows when it dies."""
+    """A program that told of itself lately. `heard_ms_ago` grows when it dies, `problems` keep it
+    from working, `isolation` is what a sandbox host has around user code: layers that are `active`
+    or `missing` (and why), and what limits its processes (`groups`)."""
 
     kind: str
     id: str
@@ -179,6 +181,8 @@ class ProgramView(msgspec.Struct, kw_only=True):
     free: int
     owns: list[int]
     draining: bool
+    problems: list[str] = []
+    isolation: dict[str, Any] = {}
 
 
 class PartitionView(msgspec.Struct, kw_only=True):

@@ -33,6 +33,8 @@ async def status(call: ApiCall) -> StatusView:
             free=beat.free,
             owns=beat.owns,
             draining=beat.draining,
+            problems=beat.problems,
+            isolation=beat.isolation,
         )
         for beat, ago_ms in parts.programs.alive()
     ]
