@@ -25,7 +25,9 @@ ROWS: dict[int, Row] = {
     6: Row("standby live after kill -9 of an actor host", "owners:owner_drill", 2, 20),
     8: Row("Postgres away for n seconds under load", "outages:outage_drill", 5, 60),
     9: Row("streams full", "full_disk:full_drill", 1, 5),
+    10: Row("clocks jump by an hour", "simulated:clock_drill", 4, 100),
     11: Row("a program that crashes without end", "outages:crash_loop_drill", 1, 1),
+    13: Row("one tenant bursts", "simulated:tenant_drill", 1, 20),
     15: Row("hostile messages on every subject", "messages:message_drill", 2_000, 100_000),
 }
 
