@@ -58,6 +58,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 HEAD: Codec[Head] = Codec(Head)
 CHUNK: Codec[Chunk] = Codec(Chunk)
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Snapshot:
@@ -88,6 +89,30 @@ class Snapshot:
                 execution, _ = self._pending.popitem()
                 part.append(pack(self._table.active[execution]))
             yield Chunk(part)
+
+
+class Gathered:
+    """Parts on their way into chunks of about `CHUNK_BYTES`. Only what is larger by itself makes a
+    larger chunk, since a message holds no more than so much."""
+
+    def __init__(self) -> None:
+        self.chunk = Chunk([], [])
+        self._size = 0
+
+    def add(self, part: Chunk) -> Iterator[Chunk]:
+        """Take a part; the chunks that are full."""
+        for kept in part.kept:
+            yield from self._make_room(len(kept.state) + 200)
+            self.chunk.kept.append(kept)
+        for waiting in part.held:
+            yield from self._make_room(len(_encode(waiting)))
+            self.chunk.held.append(waiting)
+
+    def _make_room(self, size: int) -> Iterator[Chunk]:
+        if self._size and self._size + size > CHUNK_BYTES:
+            full, self.chunk, self._size = self.chunk, Chunk([], []), 0
+            yield full
+        self._size += size
 
 
 class SnapshotStore:
@@ -134,17 +159,14 @@ class SnapshotStore:
         the one before. `BusError` leaves the one before in force."""
         generation = secrets.token_hex(4)
         count = 0
-        gathered = Chunk()
-        size = 0
+        gathered = Gathered()
         for part in snapshot.slices():
-            gathered.kept = gathered.kept + part.kept
-            gathered.held = gathered.held + part.held
-            size += sum(len(kept.state) + 200 for kept in part.kept) + 500 * len(part.held)
-            if size > CHUNK_BYTES:
-                await self._append(self._chunk_subject(generation, count), CHUNK.encode(gathered))
-                count, size, gathered = count + 1, 0, Chunk()
+            for full in gathered.add(part):
+                await self._append(self._chunk_subject(generation, count), CHUNK.encode(full))
+                count += 1
             await asyncio.sleep(0)
-        await self._append(self._chunk_subject(generation, count), CHUNK.encode(gathered))
+        frame = CHUNK.encode(gathered.chunk)
+        await self._append(self._chunk_subject(generation, count), frame)
         crash_point("snapshot")
         head = finish(generation, count + 1)
         passed = [self._last, await self._put_head(head)]

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
+from penstock.actors.journal import RUNS
 from penstock.actors.snapshot import HEAD, Head, Rest, Snapshot, SnapshotStore
 from penstock.actors.table import Table
 from penstock.subjects import names
 from penstock.subjects.bus import OnAck
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.errors import BusError, WrongLastSequenceError
+from penstock.subjects.messages import Item, RunRequest, TenantLimits
+from penstock.workflow.document import content_hash
+from tests.simulation.workflows import ALL
 from tests.unit.actors.owner import Owner, owned
 
 HEAD_SUBJECT = names.snapshot_head("local", 0)
@@ -101,5 +105,30 @@ def test_a_snapshot_begun_before_a_takeover_is_refused_after_it() -> None:
             await owner.partition.release()
             frozen = owner.partition
         frozen.close()
+
+    owned(test)
+
+
+@pytest.mark.parametrize("most", [-1, 0])
+def test_many_large_executions_are_more_than_one_chunk(most: int) -> None:
+    """Open ones and, where the tenant may run none, held ones."""
+
+    async def test(owner: Owner) -> None:
+        owner.signal(TenantLimits("main", concurrency=most))
+        owner.run("first", "called")
+        await asyncio.sleep(3)
+        for number in range(40):
+            items: list[Item] = [{"json": {"text": "x" * 1_000_000}}]
+            plan = content_hash(ALL["called"])
+            request = RunRequest(f"e{number}", "main", "called", plan, "", "webhook", items, 0)
+            owner.append(names.runs("local", 0), RUNS.encode([request]))
+            await asyncio.sleep(0.1)
+        await owner.partition.release()
+        assert subjects(owner) > 40
+
+        await owner.take_over()
+        table = owner.partition.table
+        assert len(table) == 41
+        assert len(table.held) == (40 if most == 0 else 0)
 
     owned(test)
