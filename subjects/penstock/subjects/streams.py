@@ -15,6 +15,7 @@ Core only, in no stream: `tap.>`, `hb.>`, `ask.>`, `reply.>`. Losing one of thos
 truth.
 """
 
+from collections.abc import Iterator
 from typing import Literal, Protocol
 
 import msgspec
@@ -142,11 +143,17 @@ def consumers(region: str) -> tuple[ConsumerSpec, ...]:
     )
 
 
-async def ensure(admin: StreamAdmin, region: str, budget: Budget) -> None:
-    """Make the broker hold everything a region needs. Safe to repeat and to run concurrently."""
+def declarations(region: str, budget: Budget) -> Iterator[tuple[StreamSpec, int]]:
+    """Every stream of a region as the broker must hold it, with its limit in bytes."""
     for spec in (*streams(region), *BUCKETS):
         total = budget.file_bytes if spec.storage == "file" else budget.memory_bytes
         replicated = msgspec.structs.replace(spec, replicas=budget.replicas)
-        await admin.declare_stream(replicated, int(total * spec.share))
+        yield replicated, int(total * spec.share)
+
+
+async def ensure(admin: StreamAdmin, region: str, budget: Budget) -> None:
+    """Make the broker hold everything a region needs. Safe to repeat and to run concurrently."""
+    for spec, bytes_max in declarations(region, budget):
+        await admin.declare_stream(spec, bytes_max)
     for consumer in consumers(region):
         await admin.declare_consumer(consumer)

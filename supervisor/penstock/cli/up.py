@@ -21,13 +21,13 @@ from typing import Any
 
 from penstock.cli.arguments import add_data, parser
 from penstock.subjects.errors import PenstockError
-from penstock.supervisor import broker
 from penstock.supervisor.broker import Broker
 from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.healer import Healer
 from penstock.supervisor.leftovers import end_leftovers
 from penstock.supervisor.log_file import ErrorOutput, LogFile
+from penstock.supervisor.moving import brokers_of
 from penstock.supervisor.orphans import Orphans
 from penstock.supervisor.rolling import RollFiles, roll
 from penstock.supervisor.spec import check
@@ -151,7 +151,7 @@ class _Up:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
-        servers = broker.configure(self._data, self._options.nodes or 1, REGION)
+        servers = await brokers_of(self._data, self._options.nodes, REGION, self._log)
         settings = StackSettings(
             data_dir=self._data,
             listener=self._listener,

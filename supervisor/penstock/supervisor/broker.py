@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.subjects.bus_nats import NatsBus
-from penstock.subjects.streams import BUCKETS, Budget, ensure, streams
+from penstock.subjects.streams import Budget, StreamSpec, declarations, ensure
 from penstock.supervisor import nats
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.nats import NatsServer
@@ -96,9 +96,13 @@ class Broker:
         replicas = min(len(self.servers), REPLICAS_MAX)
         return Budget(file_bytes=one.file_bytes, memory_bytes=one.memory_bytes, replicas=replicas)
 
+    def declarations(self) -> list[tuple[StreamSpec, int]]:
+        """Every stream that these servers must hold, with its limit in bytes."""
+        return list(declarations(self._region, self._budget()))
+
     async def standings(self, bus: NatsBus) -> dict[str, Standing]:
         """How every stream stands; `BusError` when nobody can say now."""
-        names = [spec.name for spec in (*streams(self._region), *BUCKETS)]
+        names = [spec.name for spec, _ in self.declarations()]
         about = await asyncio.gather(*(bus.api(f"STREAM.INFO.{name}") for name in names))
         return {name: _standing(one) for name, one in zip(names, about, strict=True)}
 

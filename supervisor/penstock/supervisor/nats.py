@@ -92,7 +92,7 @@ def configure(data_dir: DataDir, *, port: int = 0) -> NatsServer:
         passwords=passwords,
         file_bytes=data_dir.file_budget_bytes(),
     )
-    write_secret(data_dir.nats / "server.conf", configuration(server, data_dir.nats / "store"))
+    write_secret(data_dir.nats / "server.conf", configuration(server, store(data_dir)))
     return server
 
 
@@ -104,7 +104,7 @@ def configure_cluster(data_dir: DataDir, nodes: int) -> tuple[NatsServer, ...]:
     passwords = {role: data_dir.secret(f"nats-{role}") for role in ROLES}
     servers = []
     for number in range(1, nodes + 1):
-        file = data_dir.nats / f"server-{number}.conf"
+        file = data_dir.nats / f"server-{number}-of-{nodes}.conf"
         server = NatsServer(
             port=clients[number - 1],
             argv=(str(binary()), "-c", str(file)),
@@ -113,9 +113,15 @@ def configure_cluster(data_dir: DataDir, nodes: int) -> tuple[NatsServer, ...]:
             name=f"nats-{number}",
             routes=Routes(peers[number - 1], tuple(peers), data_dir.secret("nats-route")),
         )
-        write_secret(file, configuration(server, data_dir.nats / f"store-{number}"))
+        write_secret(file, configuration(server, store(data_dir, number, nodes)))
         servers.append(server)
     return tuple(servers)
+
+
+def store(data_dir: DataDir, number: int = 1, nodes: int = 1) -> Path:
+    """Where server `number` of `nodes` keeps its streams: apart, since a server alone and one of a
+    cluster cannot read each other's."""
+    return data_dir.nats / ("store" if nodes == 1 else f"store-{number}-of-{nodes}")
 
 
 def configuration(server: NatsServer, store: Path) -> str:

@@ -60,7 +60,7 @@ ROLE_RIGHTS: dict[str, Rights] = {
         write_buckets=("marks",),
         read_buckets=("plans", "workflows"),
     ),
-    "admin": Rights(publish=("$JS.API.>", "$KV.>"), subscribe=("hb.>", "tap.>")),
+    "admin": Rights(publish=("$JS.API.>", "$JS.SNAPSHOT.>", "$KV.>"), subscribe=("hb.>", "tap.>")),
     "tap": Rights(subscribe=("tap.>",)),
 }
 
