@@ -121,7 +121,7 @@ class DataDir:
         file = self.path / "partitions"
         if not file.exists():
             by_cores = max(PARTITIONS_MIN, 2 * (os.cpu_count() or 1))
-            file.write_text(f"{wanted or by_cores}\n")
+            write_durably(file, f"{wanted or by_cores}\n")
         fixed = int(file.read_text())
         if wanted not in (0, fixed):
             raise PenstockError(
@@ -138,7 +138,7 @@ class DataDir:
         file = self.nats / "budget.json"
         if not file.exists():
             free = shutil.disk_usage(self.nats).free
-            file.write_text(json.dumps({"file_bytes": min(free // 2, 256 * 1024**3)}))
+            write_durably(file, json.dumps({"file_bytes": min(free // 2, 256 * 1024**3)}))
         return int(json.loads(file.read_text())["file_bytes"])
 
 
@@ -152,10 +152,20 @@ def _try_lock(file: IO[str], kind: int) -> bool:
 
 def write_secret(file: Path, text: str) -> None:
     """Write a file for our eyes only, whole or not at all."""
+    write_durably(file, text, mode=0o600)
+
+
+def write_durably(file: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write a file whole or not at all; when it returns, a power cut leaves it."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
     fresh.replace(file)
+    directory = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

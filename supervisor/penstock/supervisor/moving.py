@@ -26,7 +26,7 @@ from penstock.subjects.errors import BusError, PenstockError
 from penstock.subjects.streams import StreamSpec
 from penstock.supervisor import broker, nats
 from penstock.supervisor.broker import Broker
-from penstock.supervisor.data_dir import DataDir
+from penstock.supervisor.data_dir import DataDir, write_durably
 from penstock.supervisor.log_file import LogFile
 from penstock.supervisor.nats import NatsServer
 from penstock.supervisor.process import Program, process_child
@@ -57,7 +57,7 @@ async def brokers_of(data_dir: DataDir, wanted: int, region: str, told: Told) ->
         told(f"moving from {made_with} to {nodes} brokers")
         await _move(data_dir, made_with, nodes, region)
     if made_with != nodes:
-        file.write_text(f"{nodes}\n")
+        write_durably(file, f"{nodes}\n")
         _remove(stores(data_dir, made_with))
     return broker.configure(data_dir, nodes, region)
 
