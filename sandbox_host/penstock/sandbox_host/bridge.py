@@ -23,6 +23,7 @@ from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Source
 from penstock.workflow.expressions import lineage
 from penstock.workflow.expressions.errors import JsThrow
+from penstock.workflow.expressions.execution_data import custom_data, set_custom_data
 from penstock.workflow.expressions.shortcuts import SHORTCUTS
 
 _encode = msgspec.json.Encoder(enc_hook=lambda value: None).encode
@@ -162,14 +163,14 @@ class Bridge(ValueQuestions):
     def raw_parameters(self) -> dict[str, Any]:
         return self._scope.node.parameters
 
-    def custom_set(self, key: str, value: Any) -> None:
-        self._scope.execution.custom[str(key)] = str(value)
+    def custom_set(self, key: Any, value: Any = None) -> None:
+        set_custom_data(self._scope, key, value)
 
     def custom_get(self, key: str) -> Any:
-        return self._scope.execution.custom.get(key)
+        return custom_data(self._scope).get(key)
 
     def custom_all(self) -> dict[str, Any]:
-        return self._scope.execution.custom
+        return custom_data(self._scope)
 
     # ---- bytes and randomness
 

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from penstock.sdk.call import Call
 from penstock.sdk.user_code import Program
+from penstock.workflow.expressions.execution_data import custom_data, set_custom_data
+from penstock.workflow.scope import Scope
 
 
 class Attributes(dict[str, Any]):
@@ -71,6 +73,26 @@ class Input:
         return self._items[self._index] if self._index < len(self._items) else None
 
 
+class CustomData:
+    """`_execution.customData`."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def set(self, key: Any, value: Any) -> None:
+        set_custom_data(self._scope, key, value)
+
+    def setAll(self, values: dict[str, Any]) -> None:  # noqa: N802 - n8n's name
+        for key, value in values.items():
+            set_custom_data(self._scope, key, value)
+
+    def get(self, key: str) -> Any:
+        return custom_data(self._scope).get(key)
+
+    def getAll(self) -> dict[str, Any]:  # noqa: N802 - n8n's name
+        return dict(custom_data(self._scope))
+
+
 def names_of(call: Call, program: Program, index: int) -> dict[str, Any]:
     """The globals of one run for item `index`."""
     make = dotted if program.dot_access else copy.deepcopy
@@ -95,7 +117,10 @@ def names_of(call: Call, program: Program, index: int) -> dict[str, Any]:
             active=scope.execution.workflow_active,
         )
         names["_execution"] = Attributes(
-            id=scope.execution.id, mode=scope.execution.mode, resumeUrl=scope.execution.resume_url
+            id=scope.execution.id,
+            mode=scope.execution.mode,
+            resumeUrl=scope.execution.resume_url,
+            customData=CustomData(scope),
         )
         names["_runIndex"] = scope.run_index
         names["_node"] = _Nodes(call)

@@ -205,12 +205,7 @@ def _compiled(setup: Setup) -> Plan:
 
 
 def _run_step(plan: Plan, step: Step) -> Outcome:
-    scope = scope_of(plan, step)
-    custom = dict(scope.execution.custom)
-    outcome = run_node(scope)
-    if scope.execution.custom != custom:
-        outcome.custom = scope.execution.custom
-    return outcome
+    return run_node(scope_of(plan, step))
 
 
 def _guarded(run_step: Callable[[], Outcome]) -> Outcome:

@@ -19,7 +19,7 @@ from penstock.sdk.pairing import origin, pair_outputs
 from penstock.subjects.errors import ErrorInfo, PenstockError
 from penstock.subjects.messages import Item, Outcome, Outputs
 from penstock.workflow.plan import OnError, PlanNode
-from penstock.workflow.scope import Scope
+from penstock.workflow.scope import Scope, Written
 
 _log = logging.getLogger("penstock.node")
 
@@ -29,14 +29,16 @@ Inputs = list[list[Item] | None]
 def run_node(scope: Scope) -> Outcome:
     """Run the scope's node, which must not be asynchronous, and finish its outcome."""
     node = scope.node
+    seen = _once(scope) if node.execute_once else scope
     try:
-        call = Call(_once(scope) if node.execute_once else scope)
-        outcome = _implementation(node).run(call)
+        outcome = _implementation(node).run(Call(seen))
         if not isinstance(outcome, Outcome):
             _discard(outcome)
             raise TypeError(f"{node.type} is asynchronous and needs a sandbox host")
     except Exception as error:
-        return finish(node, scope.inputs, _failed(node, error))
+        outcome = _failed(node, error)
+    if seen.written is not None:
+        _keep(seen.written, outcome)
     return finish(node, scope.inputs, outcome)
 
 
@@ -46,14 +48,17 @@ async def run_node_async(scope: Scope, services: Any = None) -> Outcome:
     `services` is what the host lends a node for this run (`call.services`), such as HTTP.
     """
     node = scope.node
+    seen = _once(scope) if node.execute_once else scope
     try:
-        call = Call(_once(scope) if node.execute_once else scope)
+        call = Call(seen)
         call.services = services
         outcome = _implementation(node).run(call)
         if not isinstance(outcome, Outcome):
             outcome = await outcome
     except Exception as error:
-        return finish(node, scope.inputs, _failed(node, error))
+        outcome = _failed(node, error)
+    if seen.written is not None:
+        _keep(seen.written, outcome)
     return finish(node, scope.inputs, outcome)
 
 
@@ -86,6 +91,11 @@ def _implementation(node: PlanNode) -> Node:
             description=f"No node here serves {node.type} in version {node.version}.",
         )
     return cast(Node, node.kind)
+
+
+def _keep(written: Written, outcome: Outcome) -> None:
+    """What the run wrote goes out with its outcome, a failure included, as in n8n."""
+    outcome.custom = written.custom
 
 
 def _once(scope: Scope) -> Scope:

@@ -1,7 +1,7 @@
 """The scope: what expressions and nodes can see of an execution at the moment a node runs.
 
 Built by the partition loop for inline steps and by sandbox hosts from a `Step`; both give the
-same answers, since both hold the same earlier runs. Read-only for expressions.
+same answers, since both hold the same earlier runs. Read-only for expressions, but for `written`.
 """
 
 from collections.abc import Callable
@@ -34,6 +34,13 @@ class ExecutionInfo:
 
 
 @dataclass(slots=True, eq=False)
+class Written:
+    """What a run has written beside its outputs (`expressions.execution_data`); None: nothing."""
+
+    custom: dict[str, Any] | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Scope:
     """One node about to run. `runs[n]` are the earlier runs of node `n`, oldest first.
 
@@ -56,6 +63,7 @@ class Scope:
     random_seed: int = 0
     expired: Callable[[], bool] | None = None
     """A bound in time, if the caller wants one: asked now and then while an expression loops."""
+    written: Written | None = None
 
     @property
     def items(self) -> list[Item]:

@@ -65,3 +65,8 @@ def make_scope(data: dict[str, Any] | None = None, **variables: Any) -> Scope:
 def resolve(text: str, data: dict[str, Any] | None = None, item: int = 0) -> Any:
     """The value of a template (with its `=`)."""
     return compile_value(text).resolver(make_scope(data), item)
+
+
+def resolve_in(scope: Scope, text: str) -> Any:
+    """The value of a template in a scope that outlives it."""
+    return compile_value(text).resolver(scope, 0)

@@ -216,3 +216,19 @@ def test_without_an_engine_user_code_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(user_code, "_engine", None)
 
     assert error_of(js("return {}")) == "User code can only run in a sandbox"
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        lambda: js("$execution.customData.set('a', 1); $execution.customData.setAll({b: 'x'});"
+                   "return $execution.customData.getAll()"),
+        lambda: py("_execution.customData.set('a', 1)\n_execution.customData.setAll({'b': 'x'})\n"
+                   "return [{'json': _execution.customData.getAll()}]", language="python"),
+    ],
+)  # fmt: skip
+def test_custom_data_that_code_sets_goes_out_with_its_outcome(outcome: Any) -> None:
+    made = outcome()
+
+    assert testkit.jsons(made) == [[{"a": "1", "b": "x"}]]
+    assert made.custom == {"a": "1", "b": "x"}

@@ -93,6 +93,7 @@ def conclude(turn: Turn, outcome: Outcome, *, took_us: int = 0) -> None:
             error = outcome.error
             ran = Ran(entry.node, None, turn.now_ms, took_us, error=error, is_fatal=True)
             ran.attempt = state.attempt
+            ran.custom = outcome.custom
             turn.happen(ran)
             finish(turn, "error", error)
             return

@@ -13,6 +13,7 @@ from penstock.workflow.expressions.context import Context
 from penstock.workflow.expressions.convert import is_missing, to_integer, to_string
 from penstock.workflow.expressions.dates import now, start_of_today
 from penstock.workflow.expressions.errors import ExpressionError
+from penstock.workflow.expressions.execution_data import custom_data, set_custom_data
 from penstock.workflow.expressions.members import argument
 from penstock.workflow.expressions.shortcuts import SHORTCUTS
 from penstock.workflow.expressions.values import UNDEFINED, HostObject, JsFunction
@@ -241,28 +242,41 @@ _EXECUTION: dict[str, Provide] = {
 
 
 def _custom_get(context: Context) -> JsFunction:
-    custom = context.scope.execution.custom
-    return JsFunction(
-        "get", lambda this, arguments: custom.get(to_string(argument(arguments, 0)), UNDEFINED)
-    )
+    def get(this: Any, arguments: list[Any]) -> Any:
+        return custom_data(context.scope).get(to_string(argument(arguments, 0)), UNDEFINED)
+
+    return JsFunction("get", get)
 
 
 def _custom_all(context: Context) -> JsFunction:
-    return JsFunction("getAll", lambda this, arguments: dict(context.scope.execution.custom))
+    return JsFunction("getAll", lambda this, arguments: dict(custom_data(context.scope)))
 
 
-def _custom_refuse(context: Context) -> JsFunction:
-    def refuse(this: Any, arguments: list[Any]) -> Any:
-        raise ExpressionError("Custom data can only be set by a node that runs code")
+def _custom_set(context: Context) -> JsFunction:
+    def write(this: Any, arguments: list[Any]) -> Any:
+        set_custom_data(context.scope, argument(arguments, 0), argument(arguments, 1))
+        return UNDEFINED
 
-    return JsFunction("set", refuse)
+    return JsFunction("set", write)
+
+
+def _custom_set_all(context: Context) -> JsFunction:
+    def write(this: Any, arguments: list[Any]) -> Any:
+        values = argument(arguments, 0)
+        if not isinstance(values, dict):
+            raise ExpressionError("customData.setAll takes an object")
+        for key, value in values.items():
+            set_custom_data(context.scope, key, value)
+        return UNDEFINED
+
+    return JsFunction("setAll", write)
 
 
 _CUSTOM_DATA: dict[str, Provide] = {
     "get": _custom_get,
     "getAll": _custom_all,
-    "set": _custom_refuse,
-    "setAll": _custom_refuse,
+    "set": _custom_set,
+    "setAll": _custom_set_all,
 }
 
 TABLES: dict[str, dict[str, Provide]] = {
