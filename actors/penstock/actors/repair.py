@@ -3,7 +3,7 @@
 An exception in the middle of a turn leaves a state that nobody may trust. It is thrown away and
 rebuilt from the last snapshot and the journal, while its messages wait and its neighbours go on.
 Then the message is tried again. When the same message raises again it is poison: it goes to DEAD,
-and the execution fails with `internal`.
+and the execution fails with `internal`. When even failing raises, it is ended without its state.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from penstock.actors.execution.state import State
 from penstock.actors.mailbox import Envelope
 from penstock.actors.quarantine import Quarantine
 from penstock.actors.table import Table
-from penstock.actors.turns import Fail, Turns
+from penstock.actors.turns import Abandon, Fail, Turns
 from penstock.subjects.errors import BusError, ErrorInfo
 
 RETRY_S = 0.5
@@ -52,8 +52,7 @@ class Repairs:
         assert self.turns is not None
         if self._tried.get(execution) is envelope.message:
             self._bury(execution, envelope, detail)
-            info = ErrorInfo(message=f"Penstock failed: {error!r}", name="internal")
-            self.turns.park(execution, Envelope(Fail(execution, info)))
+            self.turns.park(execution, Envelope(_ending(execution, envelope.message, error)))
         else:
             self._tried[execution] = envelope.message
             self.turns.park(execution, envelope)
@@ -95,3 +94,11 @@ class Repairs:
         except (TypeError, ValueError):
             payload = repr(message).encode()
         self._quarantine.put_poison(execution, type(message).__name__, payload, detail)
+
+
+def _ending(execution: str, poison: object, error: Exception) -> Fail | Abandon:
+    """What ends an execution that cannot stand a message."""
+    problem = f"Penstock failed: {error!r}"
+    if isinstance(poison, Fail):
+        return Abandon(execution, problem)
+    return Fail(execution, ErrorInfo(message=problem, name="internal"))

@@ -1,0 +1,39 @@
+"""An execution that cannot even fail is ended all the same."""
+
+import asyncio
+
+import pytest
+
+from penstock.actors.execution import answers
+from penstock.subjects.messages import Cancel
+from tests.unit.actors.owner import Owner, owned
+from tests.unit.actors.test_partition import ends
+
+TRIES_MAX = 20
+
+
+def test_an_execution_whose_end_raises_is_ended_without_its_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries = 0
+
+    def raise_at_end(*_: object) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < TRIES_MAX:  # else it would be tried for ever, and this test with it
+            raise RuntimeError("this answer cannot be made")
+
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "called")
+        owner.run("e2", "inline", tenant="other")
+        await asyncio.sleep(1)
+        monkeypatch.setattr(answers, "at_end", raise_at_end)
+        owner.signal(Cancel("e1"))
+        await asyncio.sleep(1)
+
+        assert tries < TRIES_MAX
+        assert ends(owner) == {"e1": "error", "e2": "success"}
+        assert len(owner.dead()) == 2  # the cancellation, and the failure
+        assert not owner.partition.table.is_open("e1")
+
+    owned(test)
