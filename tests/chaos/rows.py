@@ -19,10 +19,12 @@ class Row:
 
 ROWS: dict[int, Row] = {
     1: Row("kill -9 of each kind of process under load", "kills:kill_drill", 10, 200),
+    2: Row("the power is cut", "power:power_drill", 1, 20),
     3: Row("side effects twice", "kills:kill_drill", 10, 200),
     4: Row("crash at every named point of the commit path", "crashes:crash_drill", 2, 30),
     5: Row("a frozen owner wakes up", "owners:owner_drill", 2, 20),
     6: Row("standby live after kill -9 of an actor host", "owners:owner_drill", 2, 20),
+    7: Row("the leader of three brokers killed", "cluster:cluster_drill", 1, 20),
     8: Row("Postgres away for n seconds under load", "outages:outage_drill", 5, 60),
     9: Row("streams full", "full_disk:full_drill", 1, 5),
     10: Row("clocks jump by an hour", "simulated:clock_drill", 4, 100),

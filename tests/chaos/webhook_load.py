@@ -6,6 +6,7 @@ answer is a fault and is kept with its words.
 """
 
 import http.client
+import itertools
 import json
 import threading
 import time
@@ -32,6 +33,8 @@ class WebhookLoad:
         ]
         self.acknowledged: dict[str, str] = {}
         """The path that was called, by execution."""
+        self.acknowledged_at_s: list[float] = []
+        """When each was, by the monotonic clock."""
         self.outcomes: Counter[str] = Counter()
         self.faults: list[str] = []
 
@@ -58,6 +61,11 @@ class WebhookLoad:
             if time.monotonic() > deadline:
                 raise AssertionError(f"no more acknowledgements: {dict(self.outcomes)}")
             time.sleep(0.02)
+
+    def longest_gap_s(self) -> float:
+        """The longest time so far in which nothing was acknowledged."""
+        times = sorted(self.acknowledged_at_s)
+        return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
 
     def _call_on(self, number: int) -> None:
         connection: http.client.HTTPConnection | None = None
@@ -87,6 +95,7 @@ class WebhookLoad:
         with self._lock:
             if 200 <= answer.status < 300 and execution:
                 self.acknowledged[execution] = path
+                self.acknowledged_at_s.append(time.monotonic())
             elif answer.status not in _REFUSALS:
                 self.faults.append(f"{path}: {answer.status} {payload[:300]!r}")
 

@@ -86,8 +86,8 @@ async def _move(data_dir: DataDir, before: int, after: int, region: str) -> None
     old = broker.configure(data_dir, before, region)
     new = broker.configure(data_dir, after, region)
     async with (
-        _running(data_dir, old, "old"),
-        _running(data_dir, new, "new"),
+        running(data_dir, old, "old"),
+        running(data_dir, new, "new"),
         old.as_admin() as source,
         new.as_admin() as target,
     ):
@@ -171,7 +171,7 @@ async def _hand_over(source: NatsBus, target: NatsBus, spec: StreamSpec, size: i
 
 
 @asynccontextmanager
-async def _running(data_dir: DataDir, servers: Broker, which: str) -> AsyncIterator[None]:
+async def running(data_dir: DataDir, servers: Broker, which: str) -> AsyncIterator[None]:
     """These servers under a supervisor of their own, until the block ends."""
     children = [_child(data_dir, server, f"{which}-{server.name}") for server in servers.servers]
     tree = await start_supervisor(SupervisorSpec(name=which, children=children))
