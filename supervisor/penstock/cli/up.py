@@ -151,7 +151,9 @@ class _Up:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
-        servers = await brokers_of(self._data, self._options.nodes, REGION, self._log)
+        servers = await self._brokers()
+        if servers is None:
+            return 0
         settings = StackSettings(
             data_dir=self._data,
             listener=self._listener,
@@ -183,6 +185,21 @@ class _Up:
         if not exit_.is_normal and not self._asked.is_set():
             raise PenstockError(exit_.reason, remedy=f"see the logs in {self._data.logs}")
         return 0
+
+    async def _brokers(self) -> Broker | None:
+        """The brokers to run with; None when a signal came while streams were being moved."""
+        loop = asyncio.get_running_loop()
+        moving = loop.create_task(
+            brokers_of(self._data, self._options.nodes, REGION, self._log), name="moving"
+        )
+        asked = loop.create_task(self._asked.wait())
+        await asyncio.wait({moving, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if moving.done():
+            return moving.result()
+        moving.cancel()
+        await asyncio.wait({moving})
+        return None
 
     async def _live(self, tree: Supervisor, servers: Broker, url: str) -> None:
         await tree.begin()

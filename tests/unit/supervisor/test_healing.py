@@ -19,14 +19,14 @@ def play(
     wedged: Collection[str] = (),
     serving: Mapping[str, bool] = HEALTHY,
     standings: Mapping[str, Standing] | None = None,
-    healing: Healing | None = None,
-    since_s: float = 0.0,
+    after: Healing | None = None,
 ) -> list[tuple[str, str, str]]:
     """What is done when this is heard and seen each second."""
-    healing = healing or Healing()
-    done = []
+    healing = after or Healing()
+    first_s = 0.0 if after is None else 1_000.0
+    done: list[tuple[str, str, str]] = []
     for second in range(int(seconds) + 1):
-        now_s = since_s + second
+        now_s = first_s + second
         healing.heard(wedged, now_s)
         healing.seen(serving, now_s)
         cure = healing.cure(led_by("nats-1") if standings is None else standings, now_s)
@@ -51,9 +51,12 @@ def test_a_lasting_alarm_takes_the_lead_from_the_leader_then_restarts_it() -> No
 
 def test_an_alarm_that_ends_after_the_first_cure_has_no_second() -> None:
     healing = Healing()
-    play(PATIENCE_S, wedged=["EXEC"], healing=healing)
+    for second in range(int(PATIENCE_S) + 1):
+        healing.heard(["EXEC"], second)
+        cure = healing.cure(led_by("nats-1"), second)
 
-    assert play(60, healing=healing, since_s=PATIENCE_S + 1) == []
+    assert cure is not None
+    assert play(60, after=healing) == []
 
 
 def test_an_election_is_waited_out() -> None:
