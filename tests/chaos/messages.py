@@ -32,7 +32,7 @@ SETTLE_S = 60.0
 def message_drill(n: int, seed: int) -> list[Figure]:
     """`n` hostile messages among good ones."""
     drawn = Drawn(15, n, seed)
-    with installation() as up, JournalChecker(up.data) as journal:
+    with installation("--partitions", "16") as up, JournalChecker(up.data) as journal:
         documents = code("now", "lastNode"), inline("later"), waiting("waits", 20)
         paths = activate(Api(up.url, up.token), *documents)[:2]
         words = (*map(content_hash, documents), "Webhook", "Mark", "now", _open_execution(up))

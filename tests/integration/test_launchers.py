@@ -132,7 +132,10 @@ def test_a_pid_file_whose_number_belongs_to_somebody_else_does_not_stop_postgres
 
     async def play() -> None:
         await stop(await supervise(server.program()))
-        (data_dir.postgres / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir.postgres}\n")
+        somebody = f"{os.getppid()}\n{data_dir.postgres}\n"
+        (data_dir.postgres / "postmaster.pid").write_text(somebody)
+        server.socket_directory.mkdir(exist_ok=True)
+        (server.socket_directory / ".s.PGSQL.5432.lock").write_text(somebody)
 
         await stop(await supervise(server.program()))
 

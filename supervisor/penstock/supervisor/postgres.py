@@ -154,10 +154,15 @@ class Postgres:
             self.socket_directory.rmdir()
 
     def _end_strays(self) -> None:
-        """End every process that works in our directory, and drop a pid file nobody stands by."""
+        """End every process that works in our directory, and drop the locks nobody stands by.
+
+        After a power cut their numbers may be those of anybody.
+        """
         end(list(self._strays()))
-        with contextlib.suppress(OSError):
-            (self.directory / "postmaster.pid").unlink(missing_ok=True)
+        locks = self.socket_directory.glob(".s.PGSQL.*")
+        for file in (self.directory / "postmaster.pid", *locks):
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
 
     def _strays(self) -> list[psutil.Process]:
         found = []
