@@ -7,6 +7,7 @@ COMMANDS = {
     "up": ("penstock.cli.up", "start everything on this machine"),
     "status": ("penstock.cli.status", "show programs, partitions, streams and sandbox hosts"),
     "roll": ("penstock.cli.roll", "restart brokers or other programs, one at a time"),
+    "chaos": ("penstock.cli.chaos", "kill programs of this installation, and see nothing lost"),
     "doctor": ("penstock.cli.doctor", "check machine and installation, and say what to do"),
     "import": ("penstock.cli.import_workflows", "import workflow documents"),
     "workflows": ("penstock.cli.workflows", "list, activate and deactivate workflows"),
