@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from penstock.actors.execution.events import Ran
-from penstock.actors.history import retention, rows
+from penstock.actors.history import answering, retention, rows
 from penstock.actors.history.answering import Answering
 from penstock.actors.history.migrate import migrate, read_migrations
 from penstock.actors.history.replay import recording_of
@@ -66,8 +66,8 @@ class World:
         """A projector's life, ended without ceremony."""
         self.projector = self._projector()
         store = Store(self.url, self.blobs)
-        answering = Answering(self.bus, store, Plans(self.bus, REGISTRY), self.projector)
-        answering.start("local")
+        answers = Answering(self.bus, store, Plans(self.bus, REGISTRY), self.projector)
+        answers.start("local")
         task = asyncio.create_task(self.projector.run())
         try:
             async with asyncio.timeout(20):
@@ -75,7 +75,7 @@ class World:
                     await asyncio.sleep(0.005)
             yield self.projector
         finally:
-            answering.close()
+            answers.close()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await store.close()
@@ -352,6 +352,38 @@ def test_what_is_anothers_or_nonsense_is_absent_or_refused(world: World) -> None
             nothing = await history.list(ListExecutions(tenant="main", id_prefix="'\0%_"))
 
         assert nothing.rows == []
+
+    play(scenario)
+
+
+class Stalled:
+    """A projection that gets nowhere."""
+
+    async def reached(self, sequence: int) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+def test_a_projection_that_is_behind_never_says_that_there_is_no_such_execution(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        await world.prepare()
+        known, unknown = world.journalist.request(), world.journalist.request()
+        async with world.projecting():
+            await world.journalist.run_all([known])
+            await world.caught_up()
+        monkeypatch.setattr(answering, "CATCH_UP_S", 0.05)
+        store = Store(world.url, world.blobs)
+        stalled = Answering(world.bus, store, Plans(world.bus, REGISTRY), Stalled())
+        stalled.start("local")
+
+        found = await world.history.read("main", known.execution)
+        with pytest.raises(BusError, match="catching up"):
+            await world.history.read("main", unknown.execution)
+        stalled.close()
+        await store.close()
+
+        assert found is not None and found.status == "success"
 
     play(scenario)
 

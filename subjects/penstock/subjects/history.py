@@ -6,7 +6,8 @@ these answers.
 
 A projection lags behind what happened. `read` and `events` make up for it: who asks for an
 execution that is not there, or not ended there, is answered only after everything that was
-journalled when they asked has been projected (or a second has passed).
+journalled when they asked has been projected. After a second without that, one that is not ended
+is answered as it is known, and one that is not there with `BusError`: it may be on its way.
 """
 
 from typing import Any

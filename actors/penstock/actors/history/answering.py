@@ -2,7 +2,7 @@
 
 What is asked for may have happened a moment ago and not be projected yet. So an execution that is
 missing or not over is looked up a second time, after everything that the stream held when it was
-asked for has been projected.
+asked for has been projected. When that takes too long, the answer is "not now", never "none".
 
 An answer that is too large for one message leaves the items out and says that it is partial.
 """
@@ -32,6 +32,10 @@ PLAN_S = 2.0
 OPEN_MAX = 64
 
 log = logging.getLogger("penstock.projector")
+
+
+class BehindError(PenstockError):
+    """The projection is too far behind to say whether there is such an execution."""
 
 
 class Progress(Protocol):
@@ -89,6 +93,8 @@ class Answering:
             # A table that is not there yet: the first session has still to make it.
             log.warning("the history cannot be read: %s", type(error).__name__)
             found = HistoryAnswer(problem="the database is not reachable", is_unavailable=True)
+        except BehindError as error:
+            found = HistoryAnswer(problem=error.message, is_unavailable=True)
         except PenstockError as error:
             found = HistoryAnswer(problem=error.message)
         except Exception:
@@ -126,6 +132,9 @@ class Answering:
             async with asyncio.timeout(CATCH_UP_S):
                 await self._progress.reached((await self._bus.info("EXEC"))["last"])
         except (TimeoutError, PenstockError):
+            if row is None:
+                # It may be among what is not projected yet: "there is none" could be a lie.
+                raise BehindError("it is still catching up with what happened") from None
             return row
         return await self._store.row(question.tenant, question.execution)
 
