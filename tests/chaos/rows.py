@@ -31,6 +31,8 @@ ROWS: dict[int, Row] = {
     11: Row("a program that crashes without end", "outages:crash_loop_drill", 1, 1),
     13: Row("one tenant bursts", "simulated:tenant_drill", 1, 20),
     15: Row("hostile messages on every subject", "messages:message_drill", 2_000, 100_000),
+    30: Row("n executions, then idle", "leaks:leak_drill", 1_000, 10_000),
+    31: Row("load for n seconds", "leaks:soak_drill", 60, 3_600),
 }
 
 

@@ -22,7 +22,10 @@ _REFUSALS = (429, 503)
 class WebhookLoad:
     """Calls the given paths in turns from some threads, from `with` to its end."""
 
-    def __init__(self, url: str, paths: list[str], *, threads: int = 4) -> None:
+    def __init__(
+        self, url: str, paths: list[str], *, threads: int = 4, pause_s: float = _PAUSE_S
+    ) -> None:
+        self._pause_s = pause_s
         self._address = urlsplit(url).netloc
         self._paths = paths
         self._stop = threading.Event()
@@ -70,7 +73,7 @@ class WebhookLoad:
     def _call_on(self, number: int) -> None:
         connection: http.client.HTTPConnection | None = None
         turn = number
-        while not self._stop.wait(_PAUSE_S):
+        while not self._stop.wait(self._pause_s):
             turn += 1
             path = self._paths[turn % len(self._paths)]
             try:
