@@ -174,6 +174,8 @@ def test_several_gateways_share_one_address(data: Path) -> None:
     with running_up(data, *options, stand_ins=ALL_STAND_INS) as up:
         assert {"gateway-1", "gateway-2", "actors-1", "actors-2"} <= set(up.tree())
         os.kill(up.pid_of("gateway-1"), signal.SIGSTOP)
+        frozen = psutil.Process(up.pid_of("gateway-1"))
+        wait_until(lambda: frozen.status() == psutil.STATUS_STOPPED, 10)
         assert int(up.get()) == up.pid_of("gateway-2")
         os.kill(up.pid_of("gateway-1"), signal.SIGCONT)
 
