@@ -103,7 +103,16 @@ class Disarmed(msgspec.Struct, array_like=True, tag="d", gc=False):
     workflow: str
 
 
-Entry = Happened | Held | Answered | Limited | Leased | Armed | Fired | Disarmed
+class Saved(msgspec.Struct, array_like=True, tag="v", gc=False):
+    """An execution ended and leaves its workflow this static data."""
+
+    tenant: str
+    workflow: str
+    at_ms: int
+    data: dict[str, Any]
+
+
+Entry = Happened | Held | Answered | Limited | Leased | Armed | Fired | Disarmed | Saved
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from penstock.actors.execution.effects import Dispatch, SetTimer
 from penstock.actors.execution.state import State
-from penstock.actors.journal import RECORDS, Answered, Entry, Happened, Record
+from penstock.actors.journal import RECORDS, Entry, Happened, Record
 from penstock.actors.mailbox import Envelope
 from penstock.actors.parts import Parts
 from penstock.actors.shared import Shared
@@ -324,9 +324,7 @@ class Partition(Parts):
             elif type(effect) is SetTimer:
                 execution = state.request.execution
                 self.timers.set(execution, effect.at_ms, effect.kind, effect.token)
-        for entry in wakeup.entries:
-            if type(entry) is Answered:
-                self.replies.add(entry.execution, entry.to, entry.response, wakeup.now_ms)
+        self.act_on(wakeup.entries, wakeup.now_ms)
         self.dispatcher.flush()
         self.replies.flush()
         for subject, payload in wakeup.outgoing:

@@ -9,7 +9,7 @@ from penstock.actors.execution import core
 from penstock.actors.execution.effects import CoreEffect, Dispatch, SetTimer
 from penstock.actors.execution.state import State
 from penstock.actors.inbox import Inbox
-from penstock.actors.journal import Armed, Disarmed, Fired
+from penstock.actors.journal import Answered, Armed, Disarmed, Entry, Fired, Saved
 from penstock.actors.mailbox import Envelope, Mailbox
 from penstock.actors.quotas import Quotas
 from penstock.actors.repair import Repairs
@@ -111,6 +111,14 @@ class Parts:
         self.mailbox.put_under_way(step.tenant, Envelope(Fail(step.execution, info)))
         self._wake()
 
+    def act_on(self, entries: list[Entry], now_ms: int) -> None:
+        """Entries that are stored now and have consequences outside of the partition."""
+        for entry in entries:
+            if type(entry) is Answered:
+                self.replies.add(entry.execution, entry.to, entry.response, now_ms)
+            elif type(entry) is Saved:
+                self.shared.static_data.save(entry)
+
     # -- after a takeover -----------------------------------------------------------------------
 
     def restore(self, replayed: Replayed) -> None:
@@ -136,6 +144,8 @@ class Parts:
         for entry in replayed.others:
             if isinstance(entry, Armed | Fired | Disarmed):
                 self.schedules.replay(entry)
+            elif isinstance(entry, Saved):
+                self.shared.static_data.save(entry)
             else:
                 self.tenancy.replay(entry)
         self.schedules.set_all_timers()

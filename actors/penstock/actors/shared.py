@@ -9,6 +9,7 @@ from penstock.actors.marks import Marks
 from penstock.actors.plans import Plans
 from penstock.actors.quarantine import Quarantine
 from penstock.actors.sandboxes import Sandboxes
+from penstock.actors.static_data import StaticDataStore
 from penstock.actors.taps import Taps
 from penstock.subjects.bus import Bus
 from penstock.subjects.clock import Clock
@@ -46,6 +47,7 @@ class Shared:
     taps: Taps = field(init=False)
     quarantine: Quarantine = field(init=False)
     sandboxes: Sandboxes = field(init=False)
+    static_data: StaticDataStore = field(init=False)
     live: list[Live] = field(default_factory=list)
     """The partitions to wake after each batch of the connection."""
     _looking: asyncio.Task[None] | None = None
@@ -57,6 +59,7 @@ class Shared:
         self.taps = Taps(self.bus)
         self.quarantine = Quarantine(self.bus, self.region)
         self.sandboxes = Sandboxes(self.bus, self.clock)
+        self.static_data = StaticDataStore(self.bus)
         self.bus.on_batch(self._wake_all)
         self.bus.on_connection(self._on_connection)
 
@@ -72,6 +75,7 @@ class Shared:
         self.directory.close()
         self.marks.close()
         self.sandboxes.close()
+        self.static_data.close()
         self.live.clear()
         if self._looking is not None:
             self._looking.cancel()

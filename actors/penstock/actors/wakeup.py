@@ -7,10 +7,10 @@ from typing import NamedTuple
 import msgspec
 
 from penstock.actors.execution import core
-from penstock.actors.execution.effects import Answer, CoreEffect, Dispatch, SetTimer
+from penstock.actors.execution.effects import Answer, CoreEffect, Dispatch, SaveStatic, SetTimer
 from penstock.actors.execution.events import Event, Waited
 from penstock.actors.execution.state import State
-from penstock.actors.journal import Answered, Entry, Happened
+from penstock.actors.journal import Answered, Entry, Happened, Saved
 from penstock.actors.mailbox import Envelope, Mailbox
 from penstock.actors.table import Table
 from penstock.subjects.messages import ReplyTo, Respond, RunRequest
@@ -70,18 +70,23 @@ class Wakeup:
             if count > 1:
                 self._mailbox.charge(request.tenant, count - 1)
         for effect in turn.effects:
-            kind = type(effect)
-            if kind is Dispatch or kind is SetTimer:
-                self.effects.append((state, effect))  # type: ignore[arg-type]
-            elif kind is Answer:
-                self.entries.append(Answered(request.execution, effect.to, effect.response))  # type: ignore[union-attr]
-            else:
-                self.within.append((state, effect))
+            self._keep(state, effect)
         if state.is_finished:
             if events:
                 self.end(request)
         elif turn.more:
             self._mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
+
+    def _keep(self, state: State, effect: CoreEffect) -> None:
+        if isinstance(effect, Dispatch | SetTimer):
+            self.effects.append((state, effect))
+        elif isinstance(effect, Answer):
+            self.entries.append(Answered(state.request.execution, effect.to, effect.response))
+        elif isinstance(effect, SaveStatic):
+            tenant = state.request.tenant
+            self.entries.append(Saved(tenant, effect.workflow, self.now_ms, effect.data))
+        else:
+            self.within.append((state, effect))
 
     def end(self, request: RunRequest) -> None:
         """An execution is over."""

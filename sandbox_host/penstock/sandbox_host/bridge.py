@@ -23,7 +23,12 @@ from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Source
 from penstock.workflow.expressions import lineage
 from penstock.workflow.expressions.errors import JsThrow
-from penstock.workflow.expressions.execution_data import custom_data, set_custom_data
+from penstock.workflow.expressions.execution_data import (
+    custom_data,
+    set_custom_data,
+    set_static_data,
+    static_data,
+)
 from penstock.workflow.expressions.shortcuts import SHORTCUTS
 
 _encode = msgspec.json.Encoder(enc_hook=lambda value: None).encode
@@ -209,8 +214,11 @@ class Bridge(ValueQuestions):
     def refuse_module(self, name: str) -> None:
         raise NodeError(f"Module '{name}' is disallowed", name="DisallowedModuleError")
 
-    def static(self, kind: str) -> dict[str, Any]:
-        return {}
+    def static(self, kind: Any) -> dict[str, Any]:
+        return static_data(self._scope, kind)
+
+    def keep_static(self, kind: str, data: Any) -> None:
+        set_static_data(self._scope, kind, data)
 
 
 def _error(error: PenstockError) -> dict[str, Any]:

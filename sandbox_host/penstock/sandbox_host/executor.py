@@ -13,10 +13,11 @@ import msgspec
 
 from penstock.sandbox_host.pool import ProcessPool
 from penstock.sandbox_host.scopes import scope_of
+from penstock.sandbox_host.static_data import StaticDataReader, asks_for_static_data
 from penstock.sdk.runner import run_node_async
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Outcome, Step, StepResult
-from penstock.workflow.plan import Plan
+from penstock.workflow.plan import Plan, PlanNode
 
 Plans = Callable[[str], Awaitable[Plan]]
 """The plan with this content hash."""
@@ -26,7 +27,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Executor:
-    """See the module's text. `services` is lent to `trusted` nodes (`call.services`)."""
+    """See the module's text. `services` is lent to `trusted` nodes (`call.services`);
+    without `static_data` workflows begin with none."""
 
     def __init__(
         self,
@@ -35,11 +37,13 @@ class Executor:
         *,
         host_id: str = "local",
         services: object = None,
+        static_data: StaticDataReader | None = None,
     ) -> None:
         self._plans = plans
         self._pool = pool
         self.host_id = host_id
         self._services = services
+        self._static_data = static_data
         self._documents: dict[str, bytes] = {}
 
     async def run(self, step: Step) -> StepResult:
@@ -69,8 +73,17 @@ class Executor:
         plan = await self._plans(step.plan)
         node = plan.nodes[step.node]
         if node.tier == "process" or node.needs_engine:
+            await self._give_static_data(node, step)
             return await self._pool.run(step, self._document(plan), timezone=plan.timezone)
         return await run_node_async(scope_of(plan, step), self._services)
+
+    async def _give_static_data(self, node: PlanNode, step: Step) -> None:
+        if not asks_for_static_data(node):
+            return
+        if self._static_data is not None:
+            await self._static_data.fill(step)
+        elif step.static is None:
+            step.static = {}
 
     def _document(self, plan: Plan) -> bytes:
         body = self._documents.get(plan.hash)

@@ -22,6 +22,7 @@ from penstock.sandbox_host.host import TierServer
 from penstock.sandbox_host.plans import Plans
 from penstock.sandbox_host.pool import PoolSettings, ProcessPool
 from penstock.sandbox_host.services import Services
+from penstock.sandbox_host.static_data import StaticDataReader
 from penstock.subjects import names
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus_nats import NatsBus
@@ -115,7 +116,11 @@ async def _start(config: Config, tiers: tuple[str, ...]) -> _Host:
         blobs=BlobStore.local(config.data_dir / "blobs"),
     )
     executor = Executor(
-        Plans(bus, timezone=config.timezone), pool, host_id=host_id, services=services
+        Plans(bus, timezone=config.timezone),
+        pool,
+        host_id=host_id,
+        services=services,
+        static_data=StaticDataReader(bus),
     )
     servers = [
         TierServer(

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.sandbox_host.python_names import names_of, plain
+from penstock.sandbox_host.python_names import StaticData, names_of, plain
 from penstock.sdk.call import Call
 from penstock.sdk.user_code import UNDEFINED, Fault, Program
 
@@ -50,13 +50,15 @@ def _compile(source: str) -> Any:
 
 def _run_once(code: Any, call: Call, program: Program, index: int) -> Any:
     out = _Log()
-    names = names_of(call, program, index)
+    static = StaticData(call.scope)
+    names = names_of(call, program, index, static)
     names["__builtins__"] = dict(_builtins)
     names["__name__"] = "__main__"
     try:
         with redirect_stdout(out), redirect_stderr(out):
             exec(code, names)
             value = names["_main"]()
+        static.keep()
         return _result(value)
     except MemoryError:
         return Fault("The code used more memory than a sandbox may", name="MemoryError")

@@ -8,7 +8,12 @@ from zoneinfo import ZoneInfo
 
 from penstock.sdk.call import Call
 from penstock.sdk.user_code import Program
-from penstock.workflow.expressions.execution_data import custom_data, set_custom_data
+from penstock.workflow.expressions.execution_data import (
+    custom_data,
+    set_custom_data,
+    set_static_data,
+    static_data,
+)
 from penstock.workflow.scope import Scope
 
 
@@ -93,7 +98,24 @@ class CustomData:
         return dict(custom_data(self._scope))
 
 
-def names_of(call: Call, program: Program, index: int) -> dict[str, Any]:
+class StaticData:
+    """`_getWorkflowStaticData(kind)`: an object that is kept when the code comes to its end."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._held: dict[str, Any] = {}
+
+    def get(self, kind: str) -> Any:
+        if kind not in self._held:
+            self._held[kind] = dotted(static_data(self._scope, kind))
+        return self._held[kind]
+
+    def keep(self) -> None:
+        for kind, data in self._held.items():
+            set_static_data(self._scope, kind, plain(data))
+
+
+def names_of(call: Call, program: Program, index: int, static: StaticData) -> dict[str, Any]:
     """The globals of one run for item `index`."""
     make = dotted if program.dot_access else copy.deepcopy
     items = make(call.items)
@@ -125,6 +147,7 @@ def names_of(call: Call, program: Program, index: int) -> dict[str, Any]:
         names["_runIndex"] = scope.run_index
         names["_node"] = _Nodes(call)
         names["_"] = lambda name: _Node(call, name)
+        names["_getWorkflowStaticData"] = static.get
     return names
 
 

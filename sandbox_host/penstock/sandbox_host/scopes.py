@@ -28,4 +28,5 @@ def scope_of(plan: Plan, step: Step) -> Scope:
             custom=step.custom or {},
         ),
         contexts=step.contexts,
+        static=step.static,
     )

@@ -96,6 +96,7 @@ def _implementation(node: PlanNode) -> Node:
 def _keep(written: Written, outcome: Outcome) -> None:
     """What the run wrote goes out with its outcome, a failure included, as in n8n."""
     outcome.custom = written.custom
+    outcome.static = written.static
 
 
 def _once(scope: Scope) -> Scope:

@@ -49,7 +49,8 @@ def run(
     `items` are the JSON of the input's items, or whole items. `version` is the newest by default.
     Settings: `inputs` (items of all inputs, in place of `items`), `context` (the loop context that
     an earlier run left), `history` (items of earlier runs of the node before it), `now_ms`,
-    `timezone`, `mode`, and any setting of a node (`onError`, …).
+    `timezone`, `mode`, `static` (the workflow's static data), and any setting of a node
+    (`onError`, …).
     """
     scope = scope_of(node, parameters, items, version=version, **settings)
     if scope.node.tier == "trusted":
@@ -85,11 +86,22 @@ def scope_of(
         now_ms=int(settings.get("now_ms", NOW_MS)),
         execution=ExecutionInfo(id="1", mode=str(settings.get("mode", "trigger"))),
         contexts={plan.by_name[UNDER_TEST]: settings["context"]} if "context" in settings else {},
+        static=settings.get("static"),
     )
 
 
 _OWN = frozenset(
-    {"inputs", "context", "history", "now_ms", "timezone", "mode", "run_index", "services"}
+    {
+        "inputs",
+        "context",
+        "history",
+        "now_ms",
+        "timezone",
+        "mode",
+        "run_index",
+        "services",
+        "static",
+    }
 )
 
 

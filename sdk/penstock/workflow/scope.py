@@ -38,6 +38,7 @@ class Written:
     """What a run has written beside its outputs (`expressions.execution_data`); None: nothing."""
 
     custom: dict[str, Any] | None = None
+    static: dict[str, Any] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +65,8 @@ class Scope:
     expired: Callable[[], bool] | None = None
     """A bound in time, if the caller wants one: asked now and then while an expression loops."""
     written: Written | None = None
+    static: dict[str, Any] | None = None
+    """The workflow's static data; None where nobody has fetched it."""
 
     @property
     def items(self) -> list[Item]:

@@ -106,7 +106,8 @@ class Step(msgspec.Struct, array_like=True, gc=False):
 
     `seq` numbers the runs of the execution and, with `attempt`, is the idempotency key: a result
     counts only for the step that is outstanding. `runs` holds the earlier runs that the node's
-    expressions may read (by node index); `contexts` the loop contexts by node index.
+    expressions may read (by node index); `contexts` the loop contexts by node index. `static` is
+    the workflow's static data if the execution has written some (`static_data`).
     """
 
     execution: str
@@ -127,6 +128,7 @@ class Step(msgspec.Struct, array_like=True, gc=False):
     partition: int
     resume_url: str = ""
     custom: dict[str, Any] | None = None
+    static: dict[str, Any] | None = None
 
 
 class Respond(msgspec.Struct, array_like=True, tag="respond", gc=False):
@@ -171,7 +173,8 @@ class Outcome(msgspec.Struct, array_like=True, gc=False):
 
     `outputs` None: the branch ends and no run is recorded. With `error` set and `outputs` not
     None, the node failed but its settings let the flow go on. `context` replaces the node's loop
-    context; `custom` replaces the execution's custom data. `is_retryable`: nothing was raised, but
+    context; `custom` replaces the execution's custom data and `static` the
+    workflow's static data. `is_retryable`: nothing was raised, but
     the first item out tells of an error, which counts as a failed try.
     """
 
@@ -182,6 +185,7 @@ class Outcome(msgspec.Struct, array_like=True, gc=False):
     custom: dict[str, Any] | None = None
     logs: list[str] | None = None
     is_retryable: bool = False
+    static: dict[str, Any] | None = None
 
 
 class StepResult(msgspec.Struct, array_like=True, gc=False):

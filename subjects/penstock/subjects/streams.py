@@ -129,10 +129,11 @@ BUCKETS: tuple[StreamSpec, ...] = (
     bucket("routes", 0.02),
     bucket("hosts", 0.01),
     bucket("marks", 0.01),
+    bucket("static", 0.02),
 )
 """`plans`: documents by content hash; `workflows`, `routes`: see `workflows.py`; `hosts`: who is
 alive; `marks`: how far a follower of EXEC has got (`history.<region>.<partition>`), so that nobody
-trims what it still needs."""
+trims what it still needs; `static`: see `static_data.py`."""
 
 
 def consumers(region: str) -> tuple[ConsumerSpec, ...]:

@@ -43,14 +43,14 @@ ROLE_RIGHTS: dict[str, Rights] = {
         answers=True,
         read=("EXEC", "SNAP", "DONE", "DEAD", "STEPS"),
         purge=("EXEC", "SNAP", "STEPS"),
-        write_buckets=("hosts", "marks", "plans", "workflows"),
+        write_buckets=("hosts", "marks", "plans", "static", "workflows"),
         read_buckets=("routes",),
     ),
     "sandbox": Rights(
         publish=("done.>", "hb.>", "dead.>"),
         subscribe=("hb.>",),
         work=("STEPS",),
-        read_buckets=("plans",),
+        read_buckets=("plans", "static"),
     ),
     "projector": Rights(
         publish=("hb.>", "$JS.API.STREAM.INFO.*"),

@@ -25,14 +25,17 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 ITEMS = [{"n": 1}, {"n": 2}]
 
 
-def js(code: str, *, each: bool = False, items: list[dict[str, Any]] | None = None) -> Outcome:
+def js(
+    code: str, *, each: bool = False, items: list[dict[str, Any]] | None = None, **more: Any
+) -> Outcome:
     mode = "runOnceForEachItem" if each else "runOnceForAllItems"
-    return testkit.run(Code, {"jsCode": code, "mode": mode}, items or ITEMS)
+    return testkit.run(Code, {"jsCode": code, "mode": mode}, items or ITEMS, **more)
 
 
-def py(code: str, *, each: bool = False, language: str = "pythonNative") -> Outcome:
+def py(code: str, *, each: bool = False, language: str = "pythonNative", **more: Any) -> Outcome:
     mode = "runOnceForEachItem" if each else "runOnceForAllItems"
-    return testkit.run(Code, {"pythonCode": code, "mode": mode, "language": language}, ITEMS)
+    parameters = {"pythonCode": code, "mode": mode, "language": language}
+    return testkit.run(Code, parameters, ITEMS, **more)
 
 
 def error_of(outcome: Outcome) -> str:
@@ -232,3 +235,36 @@ def test_custom_data_that_code_sets_goes_out_with_its_outcome(outcome: Any) -> N
 
     assert testkit.jsons(made) == [[{"a": "1", "b": "x"}]]
     assert made.custom == {"a": "1", "b": "x"}
+
+
+COUNT_JS = "const kept = $getWorkflowStaticData('global'); kept.n = (kept.n ?? 0) + 1; return kept"
+COUNT_PY = "kept = _getWorkflowStaticData('node')\nkept.n = kept.get('n', 0) + 1\nreturn [kept]"
+
+
+def test_static_data_that_code_changes_goes_out_with_its_outcome() -> None:
+    before = {"global": {"n": 4}, "node:Node": {"n": 7}}
+
+    in_js = js(COUNT_JS, static=before)
+    in_python = py(COUNT_PY, language="python", static=before)
+
+    assert (testkit.jsons(in_js), testkit.jsons(in_python)) == ([[{"n": 5}]], [[{"n": 8}]])
+    assert in_js.static == {"global": {"n": 5}, "node:Node": {"n": 7}}
+    assert in_python.static == {"global": {"n": 4}, "node:Node": {"n": 8}}
+
+
+def test_runs_for_each_item_share_static_data() -> None:
+    assert js(COUNT_JS, each=True, static={}).static == {"global": {"n": 2}}
+
+
+def test_static_data_that_is_only_read_is_not_written() -> None:
+    assert (
+        js("return $getWorkflowStaticData('node')", static={"node:Node": {"a": 1}}).static is None
+    )
+
+
+def test_static_data_that_nobody_fetched_or_that_is_too_large_is_refused() -> None:
+    too_large = "$getWorkflowStaticData('global').text = 'x'.repeat(2e6); return []"
+
+    assert "names $getWorkflowStaticData" in error_of(js(COUNT_JS))
+    assert "over the limit" in error_of(js(too_large, static={}))
+    assert '"global" or "node"' in str(js("$getWorkflowStaticData('x')", static={}).error)

@@ -67,6 +67,20 @@ class StartErrorWorkflow(NamedTuple):
     item: Item
 
 
+class SaveStatic(NamedTuple):
+    """The execution ended and has written static data, which its workflow keeps."""
+
+    workflow: str
+    data: dict[str, Any]
+
+
 CoreEffect = (
-    Dispatch | Answer | SetTimer | StartChild | CancelChild | ReturnToParent | StartErrorWorkflow
+    Dispatch
+    | Answer
+    | SetTimer
+    | StartChild
+    | CancelChild
+    | ReturnToParent
+    | StartErrorWorkflow
+    | SaveStatic
 )

@@ -43,6 +43,7 @@ class Ran(msgspec.Struct, array_like=True, tag="r", gc=False):
     attempt: int = 1
     is_answered: bool = False
     passed: int = 0
+    static: dict[str, Any] | None = None
 
 
 class Tried(msgspec.Struct, array_like=True, tag="t", gc=False):

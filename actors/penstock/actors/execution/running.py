@@ -3,7 +3,7 @@
 from operator import is_
 
 from penstock.actors.execution import answers, calls, steps
-from penstock.actors.execution.effects import CancelChild, ReturnToParent, SetTimer
+from penstock.actors.execution.effects import CancelChild, ReturnToParent, SaveStatic, SetTimer
 from penstock.actors.execution.events import Finished, Ran, Tried, Waited
 from penstock.actors.execution.failures import error_workflow
 from penstock.actors.execution.ordering import ENDLESS
@@ -93,7 +93,7 @@ def conclude(turn: Turn, outcome: Outcome, *, took_us: int = 0) -> None:
             error = outcome.error
             ran = Ran(entry.node, None, turn.now_ms, took_us, error=error, is_fatal=True)
             ran.attempt = state.attempt
-            ran.custom = outcome.custom
+            ran.custom, ran.static = outcome.custom, outcome.static
             turn.happen(ran)
             finish(turn, "error", error)
             return
@@ -156,6 +156,7 @@ def _record(turn: Turn, outcome: Outcome, took_us: int, *, is_answered: bool = F
             state.attempt,
             is_answered,
             len(entry.inputs[0] or ()) if same >= 0 else 0,
+            outcome.static,
         )
     )
 
@@ -186,6 +187,8 @@ def finish(turn: Turn, status: str, error: ErrorInfo | None) -> None:
     if state.request.parent:
         outputs = state.last_outputs if error is None else None
         turn.effects.append(ReturnToParent(state.request.parent, state.info.id, outputs, error))
+    if state.static is not None and state.request.workflow and state.request.mode != "manual":
+        turn.effects.append(SaveStatic(state.request.workflow, state.static))
     turn.happen(Finished(status, turn.now_ms, error))
     if status == "error":
         error_workflow(turn)

@@ -65,6 +65,7 @@ class Dumped(msgspec.Struct, array_like=True, gc=False):
     failure: str
     answer_to: ReplyTo | None
     webhook: dict[str, Any] | None
+    static: dict[str, Any] | None = None
 
 
 def dump(state: State) -> Dumped:
@@ -98,6 +99,7 @@ def dump(state: State) -> Dumped:
         failure=state.failure,
         answer_to=state.answer_to,
         webhook=state.webhook,
+        static=state.static,
     )
 
 
@@ -137,6 +139,7 @@ _AS_THEY_ARE = (
     "failure",
     "answer_to",
     "webhook",
+    "static",
 )
 
 

@@ -60,6 +60,7 @@ class Calls:
 class State:
     """See the module's text.
 
+    `static` is the workflow's static data if this execution has written some.
     `seq` counts the runs; with `attempt` it names the step that is outstanding. `counts[n]` are
     the runs of node `n`. `sent_seq` is the step that this process has dispatched already: it is
     no part of the execution and is not stored.
@@ -88,6 +89,7 @@ class State:
         "slots",
         "stack",
         "started_ms",
+        "static",
         "status",
         "webhook",
     )
@@ -122,6 +124,7 @@ class State:
         self.failure = ""
         self.answer_to: ReplyTo | None = request.reply
         self.webhook: dict[str, Any] | None = None
+        self.static: dict[str, Any] | None = None
         self.salt = zlib.crc32(request.execution.encode())
         self.sent_seq = (0, 0)
 

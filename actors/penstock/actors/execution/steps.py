@@ -71,6 +71,7 @@ def _step(state: State, entry: Entry, now_ms: int) -> Step:
         partition=0,
         resume_url=state.info.resume_url,
         custom=state.info.custom or None,
+        static=state.static,
     )
 
 

@@ -68,6 +68,8 @@ def _ran(state: State, event: Ran) -> None:
         state.contexts[node] = event.context
     if event.custom is not None:
         state.info.custom = event.custom
+    if event.static is not None:
+        state.static = event.static
     outputs = event.outputs
     if event.is_fatal:
         state.last = node

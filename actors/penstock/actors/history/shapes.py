@@ -129,7 +129,10 @@ class Fired(msgspec.Struct, array_like=True, tag="f", gc=False): ...
 class Disarmed(msgspec.Struct, array_like=True, tag="d", gc=False): ...
 
 
-Entry = Happened | Held | Answered | Limited | Leased | Armed | Fired | Disarmed
+class Saved(msgspec.Struct, array_like=True, tag="v", gc=False): ...
+
+
+Entry = Happened | Held | Answered | Limited | Leased | Armed | Fired | Disarmed | Saved
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):

@@ -33,6 +33,7 @@
   }
   function finished(v) {
     try {
+      realm.atEnd?.();
       if (realm.mode === "expression") v = part("extensions").told(v);
       else if (Array.isArray(v)) v.forEach(settle);
       else if (realm.mode === "each") settle(v);

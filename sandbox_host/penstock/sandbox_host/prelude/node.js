@@ -68,10 +68,8 @@
   const request = refuse("network");
   const held = new Map();
   function $getWorkflowStaticData(kind) {
-    if (kind !== "global" && kind !== "node") {
-      throw new Error(`The context type "${kind}" is not known. Only "global" and "node" are supported!`);
-    }
     if (!held.has(kind)) held.set(kind, ask("static", kind));
+    realm.atEnd = () => held.forEach((data, of) => ask("keepStatic", of, data));
     return held.get(kind);
   }
   const modules = {};

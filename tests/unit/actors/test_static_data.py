@@ -1,0 +1,75 @@
+"""Static data: what an execution leaves its workflow, through deaths and races."""
+
+import asyncio
+
+from penstock.actors.inbox import RESULTS
+from penstock.actors.journal import Saved
+from penstock.actors.static_data import StaticDataStore
+from penstock.subjects import names
+from penstock.subjects.bus_memory import MemoryBus
+from penstock.subjects.messages import Outcome, StepResult
+from penstock.subjects.static_data import StaticData, static_data
+from tests.unit.actors.owner import Owner, owned
+
+
+def left_by(node: int, static: dict[str, object]) -> bytes:
+    outcome = Outcome(outputs=[[{"json": {}}]], static=static)
+    return RESULTS.encode([StepResult("e1", node, 1, outcome, "host", 0, 0)])
+
+
+async def kept(bus: MemoryBus) -> StaticData | None:
+    entry = await bus.bucket("static").get("main.dispatched")
+    return static_data.decode(entry.value) if entry and entry.value else None
+
+
+async def run_two_steps(owner: Owner) -> None:
+    """e1 has two steps: the first counts to 1, the second to 2, if it sees what the first did."""
+    owner.run("e1", "dispatched")
+    await asyncio.sleep(1)
+    owner.append(names.done("local", 0), left_by(1, {"global": {"n": 1}}))
+    await asyncio.sleep(1)
+    assert owner.partition.table.active["e1"].static == {"global": {"n": 1}}
+    assert await kept(owner.bus) is None
+    owner.append(names.done("local", 0), left_by(3, {"global": {"n": 2}}))
+
+
+def test_what_an_execution_wrote_is_kept_when_it_ends() -> None:
+    async def test(owner: Owner) -> None:
+        await run_two_steps(owner)
+        await asyncio.sleep(1)
+
+        found = await kept(owner.bus)
+        assert found is not None
+        assert found.data == {"global": {"n": 2}}
+
+    owned(test)
+
+
+def test_what_a_dead_owner_had_not_stored_yet_the_next_one_stores() -> None:
+    async def test(owner: Owner) -> None:
+        await run_two_steps(owner)
+        await asyncio.sleep(1)
+        owner.kill()
+        await owner.bus.bucket("static").delete("main.dispatched")  # as if it had not come so far
+
+        await owner.take_over()
+        await asyncio.sleep(5)
+
+        found = await kept(owner.bus)
+        assert found is not None
+        assert found.data == {"global": {"n": 2}}
+
+    owned(test)
+
+
+def test_an_execution_that_ended_earlier_replaces_nothing() -> None:
+    async def test(owner: Owner) -> None:
+        one, other = StaticDataStore(owner.bus), StaticDataStore(owner.bus)
+        one.save(Saved("main", "dispatched", 5, {"global": {"from": "later"}}))
+        other.save(Saved("main", "dispatched", 4, {"global": {"from": "earlier"}}))
+        one.save(Saved("main", "dispatched", 3, {"global": {"from": "long ago"}}))
+        await asyncio.sleep(5)
+
+        assert await kept(owner.bus) == StaticData(5, {"global": {"from": "later"}})
+
+    owned(test)
