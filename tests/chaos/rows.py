@@ -29,8 +29,10 @@ ROWS: dict[int, Row] = {
     9: Row("streams full", "full_disk:full_drill", 1, 5),
     10: Row("clocks jump by an hour", "simulated:clock_drill", 4, 100),
     11: Row("a program that crashes without end", "outages:crash_loop_drill", 1, 1),
+    12: Row("n open executions", "open_executions:open_drill", 5_000, 100_000),
     13: Row("one tenant bursts", "simulated:tenant_drill", 1, 20),
     15: Row("hostile messages on every subject", "messages:message_drill", 2_000, 100_000),
+    25: Row("n fresh installations", "fresh:fresh_drill", 2, 10),
     30: Row("n executions, then idle", "leaks:leak_drill", 1_000, 10_000),
     31: Row("load for n seconds", "leaks:soak_drill", 60, 3_600),
 }
