@@ -138,6 +138,20 @@ def test_files_named_in_guarantees_and_tour_exist() -> None:
     assert missing == []
 
 
+def test_tests_named_in_guarantees_exist() -> None:
+    text = (ROOT / "docs/guarantees.md").read_text()
+    named = re.findall(r"`(tests/[\w./-]+)::(\w+)`", text)
+
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not re.search(rf"^(?:async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE)
+    ]
+
+    assert named
+    assert missing == []
+
+
 def test_nothing_of_one_machine_is_in_the_project() -> None:
     pattern = re.compile(
         r"/(?:home|root|work)/(?!\.\.\.)\w|pypi\.org|registry\.npmjs|files\.pythonhosted"
