@@ -81,6 +81,13 @@ def test_an_expression_that_does_not_parse_is_told_with_its_place() -> None:
     assert problem.path.startswith("nodes[0].parameters.x")
 
 
+def test_a_field_with_the_name_of_a_dangerous_member_is_no_problem_of_its_document() -> None:
+    made = node("a", x="={{ $json.toolCalls[0].function.arguments.name }}")
+    read, _ = check(document([made]))
+
+    assert expression_problems(read, Types()) == []
+
+
 def test_a_plan_is_compiled_once_and_the_oldest_is_forgotten() -> None:
     cache = PlanCache(REGISTRY, plans_max=2)
     documents: list[dict[str, Any]] = [{"nodes": [], "name": str(n)} for n in range(3)]

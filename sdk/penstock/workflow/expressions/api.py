@@ -14,6 +14,7 @@ from penstock.workflow.expressions.convert import is_missing, to_string
 from penstock.workflow.expressions.engine import evaluate_with_engine
 from penstock.workflow.expressions.errors import (
     ExpressionError,
+    ForbiddenNameError,
     InvalidSyntaxError,
     JsThrow,
     NeedsEngineError,
@@ -140,6 +141,9 @@ def compile_template(template: str) -> Compiled:
                 codes.append(part.text)
     except InvalidSyntaxError:
         return _failing(invalid_syntax())
+    except ForbiddenNameError as error:
+        # As n8n has it: such a workflow is imported, and fails where it comes to this.
+        return _failing(error, is_problem=False)
     except ExpressionError as error:
         return _failing(error)
     except (NeedsEngineError, RecursionError, JsThrow):
@@ -165,13 +169,13 @@ def _compiled(codes: list[_Code | str]) -> Compiled:
     )
 
 
-def _failing(error: ExpressionError) -> Compiled:
+def _failing(error: ExpressionError, *, is_problem: bool = True) -> Compiled:
     message, name = error.message, error.name
 
     def fail(scope: Scope, index: int) -> Any:
         raise ExpressionError(message, name=name)
 
-    return Compiled(resolver=fail, problems=[message])
+    return Compiled(resolver=fail, problems=[message] if is_problem else [])
 
 
 def _for_engine(template: str) -> Compiled:

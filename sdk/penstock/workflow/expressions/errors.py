@@ -37,6 +37,10 @@ class ExpressionError(PenstockError):
         )
 
 
+class ForbiddenNameError(ExpressionError):
+    """A member that could lead out of the data. It may as well be a field of somebody's data."""
+
+
 class BudgetError(ExpressionError):
     """An expression went beyond its steps, its time or the size a value may have."""
 
@@ -90,7 +94,7 @@ def extension_error(message: str) -> ExpressionError:
 
 def forbidden(name: str) -> ExpressionError:
     """The answer to a name that would lead out of the data."""
-    return ExpressionError(f'Cannot access "{name}" due to security concerns')
+    return ForbiddenNameError(f'Cannot access "{name}" due to security concerns')
 
 
 def invalid_syntax() -> ExpressionError:
