@@ -11,8 +11,6 @@ the host, which kills the worker from outside.
 import re
 import time
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import _quickjs
@@ -20,28 +18,16 @@ import msgspec
 
 from penstock.sandbox_host import faults
 from penstock.sandbox_host.bridge import Bridge
-from penstock.sandbox_host.names import names_of
+from penstock.sandbox_host.realm_source import MARGIN_LINES, may_wait, part_source, realm_source
 from penstock.sdk.call import Call
 from penstock.sdk.user_code import UNDEFINED, Fault, Program
 
 _MEMORY_BYTES_MAX = 128 << 20
 _STACK_BYTES_MAX = 1 << 20
-_MARGIN_LINES = 1000
-_MARGIN = "\n" * _MARGIN_LINES
-"""Stands before the user's text: the engine names all sources alike, so that lines below this
-number are the prelude's and all others the user's."""
-_PRELUDE = Path(__file__).with_name("prelude")
 
 _NEVER = '{"e":{"name":"Error","message":"The code waits for something that never comes"}}'
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-
-
-@cache
-def part_source(name: str) -> str:
-    """The source of a prelude part; names come from our own prelude, never from a path."""
-    assert name.isidentifier()
-    return (_PRELUDE / f"{name}.js").read_text()
 
 
 _FRAME = re.compile(r"    at (\S+) \((?:code:(\d+):(\d+)|native)\)")
@@ -61,31 +47,30 @@ class Realm:
         self._context = context
         self._call = call
         self._source = source
+        self._mode = mode
+        self._given: tuple[Any, ...] = ()
         bridge = Bridge(call, source=source, part=part_source)
         context.add_callable("__host", bridge.answer)
-        self._enter = context.eval(part_source("core"))
-        self._names = names_of(source, mode)
-        self._enter("boot", _text([mode, self._names.input]), _text(call.items))
-        if self._names.other:
-            self._enter("define", _text(self._names.other), "")
 
-    def define(self, source: str, *, is_async: bool = True) -> Fault | None:
-        """Make `source` the body of the function that `evaluate` calls."""
-        kind = "async function" if is_async else "function"
+    def define(self, text: str, *, is_async: bool = True) -> Fault | None:
+        """Make `text` the body of the function that `evaluate` calls."""
+        parts = realm_source(self._source, self._mode, is_async)
+        context = self._context
+        self._enter = enter = context.eval(parts.core)
         try:
-            names = ",".join(self._names.input)
-            user = self._context.eval(
-                f"{_MARGIN}(function({names}){{return {kind}(){{{source}\n}}}})"
-            )
-            self._enter("user", user, "")
+            if parts.other:
+                enter("define", parts.other)
+            user = context.eval(f"{parts.head}{text}{parts.tail}")
         except (_quickjs.JSException, _quickjs.StackOverflow) as error:
             return _syntax_fault(str(error))
+        self._given = _text(self._call.items), user
         return None
 
     def evaluate(self, index: int) -> Any:
         """Call the function for item `index`: its value, `UNDEFINED`, or a `Fault`."""
+        given, self._given = self._given, ()
         try:
-            answer = self._enter("call", index, "")
+            answer = self._enter(index, *given)
             return self._result(answer or self._settle())
         except (_quickjs.JSException, _quickjs.StackOverflow) as error:
             return Fault(str(error).partition("\n")[0])
@@ -96,10 +81,10 @@ class Realm:
         while True:
             while context.execute_pending_job():
                 pass
-            answer = enter("take", 0, "")
+            answer = enter("later", "take")
             if answer:
                 return str(answer)
-            wait_ms = enter("timers", 0, "")
+            wait_ms = enter("later", "timers")
             if wait_ms < 0:
                 return _NEVER
             if wait_ms:
@@ -143,7 +128,7 @@ def _syntax_fault(text: str) -> Fault:
     return Fault(
         message=message or head,
         name=name if message else "SyntaxError",
-        line=max(int(line) - _MARGIN_LINES, 0) if line.isdigit() else 0,
+        line=max(int(line) - MARGIN_LINES, 0) if line.isdigit() else 0,
     )
 
 
@@ -153,7 +138,7 @@ class JavaScript:
     def run(self, call: Call, program: Program) -> Iterator[Any]:
         """See `penstock.sdk.user_code.Engine`."""
         realm = Realm(call, program.mode, program.source)
-        fault = realm.define(program.source)
+        fault = realm.define(program.source, is_async=may_wait(program.source))
         if fault is not None:
             yield fault
             return

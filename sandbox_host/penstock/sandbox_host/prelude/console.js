@@ -1,5 +1,6 @@
 // console: lines for the step's log, bounded so that a chatty loop cannot fill memory.
-(function ({ logs }) {
+(function (realm) {
+  const logs = (realm.logs = []);
   const LINES_MAX = 1000;
   const LENGTH_MAX = 4000;
   function show(value) {

@@ -1,5 +1,6 @@
 // Errors in V8's words, with the place in the user's text.
-(function ({ ask, logs, stringify }) {
+(function (realm) {
+  const { ask, stringify } = realm;
   const MARGIN = 1000; // lines before the user's text, see javascript.py
   const isUser = (site) => site.getLineNumber() > MARGIN;
   const line = (site) => site.getLineNumber() - MARGIN;
@@ -68,7 +69,7 @@
   }
   function failed(error) {
     try {
-      return stringify({ e: describe(error), l: logs.splice(0) });
+      return stringify({ e: describe(error), l: realm.logs?.splice(0) });
     } catch {
       return '{"e":{"name":"Error","message":"an error that cannot be shown"}}';
     }

@@ -1,5 +1,5 @@
 // setTimeout and its family. Python sleeps between `fire` calls, so waiting costs no CPU.
-(function () {
+(function (realm) {
   const due = new Map();
   let last = 0;
   function add(run, delay, again, given) {
@@ -9,7 +9,7 @@
   }
   const clear = (id) => void due.delete(id);
   // Runs what is due; answers the milliseconds until the next one, -1 when none is left.
-  function fire() {
+  realm.fire = function () {
     const now = Date.now();
     for (const [id, timer] of [...due].sort((a, b) => a[1].at - b[1].at)) {
       if (timer.at > now || !due.has(id)) continue;
@@ -24,9 +24,8 @@
       next = next < 0 ? left : Math.min(next, left);
     }
     return next;
-  }
+  };
   return {
-    fire,
     setTimeout: (run, delay, ...given) => add(run, delay, false, given),
     setInterval: (run, delay, ...given) => add(run, delay, true, given),
     setImmediate: (run, ...given) => add(run, 0, false, given),
