@@ -11,7 +11,8 @@ import asyncio
 from typing import NamedTuple
 
 from penstock.subjects import names
-from penstock.subjects.bus import Ack, Bus
+from penstock.subjects.appending import appended
+from penstock.subjects.bus import Bus
 from penstock.subjects.errors import BusError, StreamFullError
 
 PERIOD_S = 2.0
@@ -75,7 +76,7 @@ class Canary:
     async def _passes(self, stream: str) -> bool:
         self._number += 1
         subject = self._subjects[stream]
-        sequence = await self._append(subject, b"%d" % self._number)
+        sequence = (await appended(self._bus, subject, b"%d" % self._number)).sequence
         last = await self._bus.last(stream, subject)
         if last is None or last.sequence < sequence:
             return False
@@ -85,17 +86,3 @@ class Canary:
             # Work that nobody takes would look like a backlog.
             await self._bus.purge(stream, subject)
         return True
-
-    async def _append(self, subject: str, payload: bytes) -> int:
-        future: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-
-        def on_ack(result: Ack | Exception) -> None:
-            if future.done():
-                return
-            if isinstance(result, Ack):
-                future.set_result(result)
-            else:
-                future.set_exception(result)
-
-        self._bus.append(subject, payload, on_ack)
-        return (await future).sequence

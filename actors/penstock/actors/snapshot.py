@@ -16,7 +16,8 @@ import msgspec
 
 from penstock.actors.table import Kept, Table, Waiting, pack
 from penstock.subjects import names
-from penstock.subjects.bus import Ack, Bus
+from penstock.subjects.appending import appended
+from penstock.subjects.bus import Bus
 from penstock.subjects.codec import Codec
 from penstock.subjects.crash_points import crash_point
 from penstock.subjects.errors import WrongLastSequenceError
@@ -200,15 +201,5 @@ class SnapshotStore:
         return names.snapshot_chunk(self._region, self._partition, generation, number)
 
     async def _append(self, subject: str, frame: bytes, expected_last: int | None = None) -> int:
-        future: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-
-        def on_ack(result: Ack | Exception) -> None:
-            if future.done():
-                return
-            if isinstance(result, Ack):
-                future.set_result(result)
-            else:
-                future.set_exception(result)
-
-        self._bus.append(subject, frame, on_ack, expected_last=expected_last)
-        return (await future).sequence
+        ack = await appended(self._bus, subject, frame, expected_last=expected_last)
+        return ack.sequence

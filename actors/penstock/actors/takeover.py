@@ -27,7 +27,8 @@ from penstock.actors.plans import Plans
 from penstock.actors.snapshot import Chunk, Head, Rest, SnapshotStore
 from penstock.actors.table import Kept, Waiting, unpack
 from penstock.subjects import names
-from penstock.subjects.bus import Ack, Bus, Message
+from penstock.subjects.appending import appended
+from penstock.subjects.bus import Bus, Message
 from penstock.subjects.errors import BusError, WrongLastSequenceError
 from penstock.subjects.messages import Reply, RunRequest
 from penstock.workflow.plan import Plan
@@ -145,20 +146,10 @@ class Takeover:
             before.done_seq if before else 0,
         )
         expected = last.sequence if last else 0
-        future: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-
-        def on_ack(result: Ack | Exception) -> None:
-            if future.done():
-                return
-            if isinstance(result, Ack):
-                future.set_result(result)
-            else:
-                future.set_exception(result)
-
         frame = RECORDS.encode(record)
-        self._bus.append(self._journal, frame, on_ack, expected_last=expected)
         try:
-            return Opened(record, (await future).sequence)
+            ack = await appended(self._bus, self._journal, frame, expected_last=expected)
+            return Opened(record, ack.sequence)
         except BusError:
             stored = await self._bus.last("EXEC", self._journal)
             if stored is not None and stored.payload == frame:
