@@ -28,7 +28,11 @@ from penstock.subjects.workflows import (
     workflow_key,
     workflow_record,
 )
-from penstock.workflow.compile import compile_document, expression_problems
+from penstock.workflow.compile import (
+    compile_document,
+    expression_problems,
+    unknown_type_problems,
+)
 from penstock.workflow.document import Document, Problem, content_hash, decode, encode
 from penstock.workflow.plan import NodeTypes
 from penstock.workflow.validate import check
@@ -47,12 +51,12 @@ class Stored(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """A valid document: its hash, its bytes, how it reads, and which types nobody serves."""
+    """A valid document: its hash, its bytes, how it reads, which nodes nobody here can run."""
 
     hash: str
     text: bytes
     document: Document
-    unknown_types: tuple[str, ...]
+    unknown_types: list[Problem]
 
 
 class Directory:
@@ -199,7 +203,7 @@ class Directory:
     async def _make_active(self, record: WorkflowRecord, checked: Checked) -> None:
         triggers = triggers_of(checked.document)
         problems = [
-            *(_unknown(name) for name in checked.unknown_types),
+            *checked.unknown_types,
             *triggers.problems,
         ]
         if problems:
@@ -234,8 +238,8 @@ def checked_document(raw: Any, types: NodeTypes) -> Checked:
             problems=_entries(problems),
         )
     key = content_hash(raw)
-    plan = compile_document(raw, types, key=key)
-    return Checked(key, encode(raw), document, plan.unknown_types)
+    compile_document(raw, types, key=key)
+    return Checked(key, encode(raw), document, unknown_type_problems(document, types))
 
 
 def version_of(record: WorkflowRecord, number: int) -> Version:
@@ -281,13 +285,9 @@ def _problem_texts(checked: Checked) -> list[str]:
     """What people should know of a saved version. A missing trigger is no fault while editing."""
     triggers = triggers_of(checked.document)
     return [
-        *(str(_unknown(name)) for name in checked.unknown_types),
+        *(str(problem) for problem in checked.unknown_types),
         *(str(p) for p in triggers.problems if p.path != "nodes"),
     ]
-
-
-def _unknown(name: str) -> Problem:
-    return Problem("", f"the node type {name} is not available here", "replace or disable it")
 
 
 def _entries(problems: list[Problem]) -> list[ProblemEntry]:

@@ -9,7 +9,9 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
+from penstock.nodes.schedule_rules import InvalidScheduleError, rules
 from penstock.subjects.workflows import WebhookRoute
 from penstock.workflow.document import Document, DocumentNode, Problem
 
@@ -49,9 +51,12 @@ def triggers_of(document: Document) -> Triggers:
             _webhook(found, f"nodes[{index}].parameters", node, document.settings)
         elif node.type in SCHEDULES:
             found.schedules.append(node.name)
+            found.problems.extend(_schedule_problems(f"nodes[{index}].parameters", node))
         elif node.type in CALLED:
             called = True
     _same_path_twice(found)
+    if found.schedules:
+        found.problems.extend(_zone_problems(document.settings.get("timezone")))
     if not (found.webhooks or found.schedules or called or found.problems):
         found.problems.append(
             Problem(
@@ -104,6 +109,28 @@ def _webhook(
         found.webhooks.append(
             WebhookRoute(method, path, node.name, settings, is_claimed=not prefix, output=output)
         )
+
+
+def _schedule_problems(at: str, node: DocumentNode) -> list[Problem]:
+    """Why a schedule would never be due: better told now than waited for."""
+    what = f"the schedule {node.name!r}"
+    try:
+        if rules(node.parameters, node.type, node.version):
+            return []
+    except InvalidScheduleError as error:
+        return [Problem(at, f"{what}: {error.message}", error.remedy)]
+    return [Problem(at, f"{what} has no time at which it fires", "give it a rule")]
+
+
+def _zone_problems(name: Any) -> list[Problem]:
+    if name in (None, "", "DEFAULT"):
+        return []
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, TypeError, OSError):
+        message = f"{str(name)[:80]!r} is not a time zone"
+        return [Problem("settings.timezone", message, "a name such as Europe/Berlin")]
+    return []
 
 
 def _path(at: str, node: DocumentNode) -> tuple[str, list[Problem]]:

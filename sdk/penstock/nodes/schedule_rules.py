@@ -200,7 +200,10 @@ def next_due_ms(
     if rule.interval_ms:
         passed = (after_ms - anchor_ms) // rule.interval_ms
         return anchor_ms + (max(passed, 0) + 1) * rule.interval_ms
-    zone = ZoneInfo(timezone)
+    try:
+        zone = ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        return None  # activation says so; one that was active before must not poison the actor
     after = (_EPOCH + timedelta(milliseconds=after_ms)).astimezone(zone)
     try:
         for _, due in zip(range(_LOOK_AHEAD), _times(rule.cron, after), strict=False):

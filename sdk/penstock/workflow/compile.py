@@ -6,6 +6,7 @@ expression that does not parse) show when that node runs.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 from penstock.subjects.config import DEFAULT_TIMEZONE
@@ -28,6 +29,7 @@ from penstock.workflow.validate import check
 TRIES_MIN, TRIES_MAX = 2, 5
 RETRY_WAIT_MS_MAX = 5_000
 OUTPUTS_MAX = 1_000
+EXCERPT_LENGTH = 120
 
 START_TYPES = (
     "n8n-nodes-base.manualTrigger",
@@ -124,16 +126,48 @@ def expression_problems(document: Document, types: NodeTypes) -> list[Problem]:
         kind = types.get(node.type, node.version)
         if kind is None:  # its parameters may be anything
             continue
-        for name, value in _parameters(node, kind).items():
+        for path, text in _expressions(f"nodes[{index}].parameters", _parameters(node, kind)):
             problems += [
                 Problem(
-                    f"nodes[{index}].parameters.{name}",
-                    f"in node {node.name!r}: {problem}",
+                    path,
+                    f"in node {node.name!r}: {problem}: {_excerpt(text)}",
                     "correct the expression",
                 )
-                for problem in compile_value(value).problems
+                for problem in compile_value(text).problems
             ]
     return problems
+
+
+def unknown_type_problems(document: Document, types: NodeTypes) -> list[Problem]:
+    """The nodes of a document that would have to run and whose type nobody here serves."""
+    return [
+        Problem(
+            f"nodes[{index}].type",
+            f"the node type {_type_name(node.type, node.version)} of {node.name!r}"
+            " is not available here",
+            "replace or disable it",
+        )
+        for index, node in enumerate(document.nodes)
+        if not (node.disabled or _is_note(node.type) or types.get(node.type, node.version))
+    ]
+
+
+def _expressions(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Every expression in a parameter, with its `=`, and the path to it."""
+    if isinstance(value, str):
+        if value.startswith("="):
+            yield path, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            step = f".{name}" if str(name).isidentifier() else f"[{name!r}]"
+            yield from _expressions(path + step, inner)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _expressions(f"{path}[{number}]", inner)
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= EXCERPT_LENGTH else f"{text[:EXCERPT_LENGTH]}…"
 
 
 def _parameters(node: DocumentNode, kind: NodeType | None) -> dict[str, Any]:
@@ -239,12 +273,16 @@ def _unknown_types(nodes: list[PlanNode], document: Document) -> tuple[str, ...]
     return tuple(
         sorted(
             {
-                node.type if node.version == 1 else f"{node.type} v{node.version}"
+                _type_name(node.type, node.version)
                 for node in nodes
                 if node.kind is None and not node.disabled and not _is_note(node.type)
             }
         )
     )
+
+
+def _type_name(name: str, version: float) -> str:
+    return name if version == 1 else f"{name} v{version}"
 
 
 def _is_note(type_name: str) -> bool:

@@ -11,6 +11,12 @@ from penstock.subjects.workflows import ROUTES, WebhookRoute
 from tests.unit.gateway.harness import Gateway, chain, no_op, webhook
 
 
+def scheduled(rule: Any) -> dict[str, Any]:
+    """A schedule trigger with this rule."""
+    node: dict[str, Any] = no_op("At times", "n8n-nodes-base.scheduleTrigger")
+    return node | {"typeVersion": 1.2, "parameters": {"rule": rule}}
+
+
 async def test_a_workflow_is_created_read_listed_and_deleted(gw: Gateway) -> None:
     document = chain("first", webhook("one"), no_op("End"))
 
@@ -154,7 +160,11 @@ def test_paths_with_the_same_shape_are_the_same_claim() -> None:
         (webhook("a", "streaming"), "responseMode"),
         (webhook("a", options={"ipWhitelist": "10.0.0.0/8, nonsense"}), "ipWhitelist"),
         (no_op("End"), "nodes"),
-        (no_op("Odd", "n8n-nodes-base.doesNotExist"), ""),
+        (no_op("Odd", "n8n-nodes-base.doesNotExist"), "nodes[0].type"),
+        (scheduled({"interval": [{"field": "cronExpression", "expression": "soon"}]}), "nodes[0]"),
+        (scheduled({"interval": [{"field": "cronExpression", "expression": "0 0 31 2 *"}]}), "no"),
+        (scheduled({"interval": [{"field": "seconds", "secondsInterval": "x"}]}), "nodes[0]"),
+        (scheduled({"interval": []}), "nodes[0].parameters"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -169,6 +179,32 @@ async def test_what_cannot_be_activated_says_why(
     assert any(place in problem["path"] for problem in refused.json["problems"])
     assert all(problem["message"] for problem in refused.json["problems"])
     assert (await gw.api("GET", f"/workflows/{workflow}")).json["active"] is False
+
+
+async def test_a_time_zone_that_does_not_exist_is_told_at_activation(gw: Gateway) -> None:
+    document = chain("w", scheduled({"interval": [{}]}), no_op("Last"))
+    workflow = await gw.create(document | {"settings": {"timezone": "Mars/Base"}}, activate=False)
+
+    refused = await gw.api("POST", f"/workflows/{workflow}/activate")
+
+    assert refused.status == 422
+    assert [problem["path"] for problem in refused.json["problems"]] == ["settings.timezone"]
+    assert "Mars/Base" in refused.json["detail"]
+
+
+async def test_an_expression_that_does_not_parse_is_told_with_its_path_and_text(
+    gw: Gateway,
+) -> None:
+    node = no_op("Set", "n8n-nodes-base.set")
+    node["parameters"] = {"a": [{"b c": "fine"}, {"b c": "={{ $json. }}"}]}
+
+    refused = await gw.api("POST", "/workflows", chain("w", webhook("a"), node))
+
+    assert refused.status == 422
+    assert [problem["path"] for problem in refused.json["problems"]] == [
+        "nodes[1].parameters.a[1]['b c']"
+    ]
+    assert "{{ $json. }}" in refused.json["detail"]
 
 
 async def test_unknown_node_types_are_saved_marked_and_named_at_activation(gw: Gateway) -> None:
