@@ -134,12 +134,6 @@ class Record(msgspec.Struct, array_like=True, gc=False):
 
 RECORDS: Codec[Record] = Codec(Record)
 RUNS: Codec[list[RunRequest]] = Codec(list[RunRequest])
-EVENTS: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[Event])
-
-
-def events_from_seed(seed: list[Any]) -> list[Event]:
-    """The events of `RunRequest.seed`, typed."""
-    return msgspec.convert(seed, list[Event])
 
 
 def is_journal(subject: str) -> bool:

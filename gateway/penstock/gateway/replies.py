@@ -9,7 +9,6 @@ answer or its time is over. Running out of time ends the waiting, never the exec
 import asyncio
 import itertools
 import logging
-from typing import Protocol
 
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.problems import ProblemError
@@ -54,14 +53,6 @@ class Waiting:
             problem.execution = self.execution
             problem.headers.append((b"x-penstock-execution", self.execution.encode()))
             self.future.set_exception(problem)
-
-
-class Opener(Protocol):
-    """What a webhook needs of `Replies`."""
-
-    def immediate(self, execution: str) -> Waiting: ...
-
-    def open(self, execution: str, wait_s: float) -> tuple[Waiting, ReplyTo]: ...
 
 
 class Replies:

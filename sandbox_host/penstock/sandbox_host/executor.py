@@ -5,7 +5,6 @@ in process. It decides nothing about retries or flow; it makes sure that whateve
 a result comes out.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -64,10 +63,6 @@ class Executor:
             started_ms=started_ms,
             took_us=(time.perf_counter_ns() - started) // 1000,
         )
-
-    async def run_all(self, steps: list[Step]) -> list[StepResult]:
-        """The results of a batch, in its order; its steps run side by side."""
-        return list(await asyncio.gather(*map(self.run, steps)))
 
     async def _outcome(self, step: Step) -> Outcome:
         plan = await self._plans(step.plan)

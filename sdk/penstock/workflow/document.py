@@ -18,8 +18,6 @@ DOCUMENT_BYTES_MAX = 8 * 1024 * 1024
 NODES_MAX = 2_000
 DEPTH_MAX = 100
 
-STICKY_NOTE = "n8n-nodes-base.stickyNote"
-
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 

@@ -14,7 +14,6 @@ _MODULES = (
     "date_methods",
     "date_making",
     "duration_methods",
-    "url_params",
     "extensions",
     "proxies",
     "calls",

@@ -114,10 +114,6 @@ def _hour12(moment: DateTime) -> int:
     return moment.local.hour % 12 or 12
 
 
-def _fraction(moment: DateTime) -> str:
-    return f"{moment.millisecond:03d}".rstrip("0") or "0"
-
-
 def ordinal_day(moment: DateTime) -> int:
     """The day of the year."""
     return moment.local.timetuple().tm_yday

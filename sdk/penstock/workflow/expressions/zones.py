@@ -7,8 +7,6 @@ from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSET = re.compile(r"(?:utc|gmt)(?:([+-])(\d{1,2})(?::(\d{2}))?)?\Z", re.I)
-MS_MAX = 253_402_300_799_999
-MS_MIN = -62_135_596_800_000
 
 
 class Zone:
