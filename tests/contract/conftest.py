@@ -37,6 +37,10 @@ class World:
         """Give it back with what was stored."""
         raise NotImplementedError
 
+    async def begin_anew(self, bus: AdminBus, stream: str) -> None:
+        """Put another stream of the same name in the place of one."""
+        raise NotImplementedError
+
     @contextlib.asynccontextmanager
     async def bus(self) -> AsyncIterator[AdminBus]:
         bus = await self.connect()
@@ -62,6 +66,9 @@ class MemoryWorld(World):
         assert isinstance(bus, MemoryBus)
         bus.reconnect()
 
+    async def begin_anew(self, bus: AdminBus, stream: str) -> None:
+        self.broker.lose(stream)
+
 
 class NatsWorld(World):
     def __init__(self, server: NatsServer) -> None:
@@ -78,6 +85,11 @@ class NatsWorld(World):
         await asyncio.to_thread(self.server.start)
         await until(lambda: bus.is_connected)
         # Streams in memory are gone, and whoever may declare them does so again.
+        await ensure(bus, "local", BUDGET)
+
+    async def begin_anew(self, bus: AdminBus, stream: str) -> None:
+        assert isinstance(bus, NatsBus)
+        await bus.api(f"STREAM.DELETE.{stream}")
         await ensure(bus, "local", BUDGET)
 
 

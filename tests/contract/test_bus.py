@@ -419,6 +419,21 @@ async def test_follow_reads_a_stream_in_memory_from_its_new_beginning(world: Wor
         assert payloads(followed[20:]) == [b"after"]
 
 
+async def test_a_stream_that_began_anew_is_told_from_the_one_before(world: World) -> None:
+    async with world.bus() as bus:
+        await append(bus, STEPS, b"before")
+        before = (await bus.info("STEPS"))["created"]
+        assert (await bus.info("STEPS"))["created"] == before > 0
+
+        await world.begin_anew(bus, "STEPS")
+        for number in range(3):
+            await append(bus, STEPS, b"%d" % number)
+
+        about = await bus.info("STEPS")
+        assert about["created"] != before
+        assert about["last"] == 3
+
+
 async def test_an_outage_amid_a_stream_of_appends_loses_and_doubles_nothing(
     world: World,
 ) -> None:

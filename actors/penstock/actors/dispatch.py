@@ -10,7 +10,7 @@ A refused append (no connection, stream full) is tried again here and is no erro
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from penstock.actors.execution.effects import Dispatch
 from penstock.subjects import names
@@ -50,6 +50,7 @@ class Dispatcher:
         self._batches: dict[str, list[Step]] = {}
         self._number = 0
         self._highest = 0
+        self._created = 0
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -104,12 +105,15 @@ class Dispatcher:
         self.resent += len(overdue)
         self.flush()
 
-    def was_lost(self, last_sequence: int) -> bool:
-        """Whether STEPS has begun anew, given its last sequence now."""
-        if last_sequence >= self._highest:
-            return False
-        self._highest = last_sequence
-        return True
+    def was_lost(self, steps: Mapping[str, int]) -> bool:
+        """Whether STEPS has begun anew since it was looked at last, given what it is now."""
+        is_another = self._created not in (0, steps["created"])
+        # A cluster makes a lost stream again with the old time of creation.
+        is_behind = steps["last"] < self._highest
+        self._created = steps["created"]
+        if is_another or is_behind:
+            self._highest = steps["last"]
+        return is_another or is_behind
 
     def close(self) -> None:
         """Send nothing any more."""

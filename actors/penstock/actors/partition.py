@@ -15,7 +15,7 @@ begins and `commit` for how it is fenced.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from penstock.actors.execution.effects import Dispatch, SetTimer
 from penstock.actors.execution.state import State
@@ -93,8 +93,9 @@ class Partition(Parts):
 
     async def _go_live(self, now_ms: int) -> None:
         bus, region, number = self.shared.bus, self.shared.region, self.number
-        last = (await bus.info("DONE"))["last"]
-        if self.results.restarted(last):
+        steps, results = await asyncio.gather(bus.info("STEPS"), bus.info("DONE"))
+        self.dispatcher.was_lost(steps)
+        if self.results.restarted(results):
             self._done_seq = 0
         done = names.done(region, number)
         self._subscriptions = [
@@ -162,9 +163,9 @@ class Partition(Parts):
             self._following.close()
             self._following = None
 
-    def on_reconnect(self, steps: int, done: int) -> None:
-        """After an outage: the last sequences of STEPS and DONE, which are in memory only and may
-        have begun anew."""
+    def on_reconnect(self, steps: Mapping[str, int], done: Mapping[str, int]) -> None:
+        """After an outage: what STEPS and DONE are now. They are in memory only, and may have
+        begun anew."""
         are_results_lost = self.results.restarted(done)
         if are_results_lost:
             self._done_seq = 0

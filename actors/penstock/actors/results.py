@@ -4,6 +4,8 @@ DONE is in memory and may begin anew when the broker restarts; `restarted` then 
 position, and what was lost with it is dispatched again.
 """
 
+from collections.abc import Mapping
+
 from penstock.actors.inbox import RESULTS
 from penstock.actors.mailbox import Envelope, Mailbox
 from penstock.actors.quarantine import Quarantine
@@ -23,6 +25,7 @@ class Results:
         self._mailbox = mailbox
         self._quarantine = quarantine
         self._arrived: list[Message] = []
+        self._created = 0
 
     @property
     def has_arrived(self) -> bool:
@@ -49,12 +52,14 @@ class Results:
                 tenant = state.request.tenant if state is not None else ""
                 self._mailbox.put_under_way(tenant, Envelope(result))
 
-    def restarted(self, last: int) -> bool:
-        """Whether DONE has begun anew, given its last sequence now."""
-        if last >= self.received:
-            return False
-        self.received = 0
-        return True
+    def restarted(self, done: Mapping[str, int]) -> bool:
+        """Whether DONE has begun anew since it was looked at last, given what it is now."""
+        is_another = self._created not in (0, done["created"])
+        is_behind = done["last"] < self.received
+        self._created = done["created"]
+        if is_another or is_behind:
+            self.received = 0
+        return is_another or is_behind
 
 
 def _nothing() -> None:

@@ -1,6 +1,7 @@
 """What all partitions of one host share."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,7 +26,7 @@ class Live(Protocol):
 
     def wake(self) -> None: ...
 
-    def on_reconnect(self, steps: int, done: int) -> None: ...
+    def on_reconnect(self, steps: Mapping[str, int], done: Mapping[str, int]) -> None: ...
 
 
 @dataclass(eq=False)
@@ -93,8 +94,8 @@ class Shared:
     async def _look_for_lost_streams(self) -> None:
         while True:
             try:
-                steps = (await self.bus.info("STEPS"))["last"]
-                done = (await self.bus.info("DONE"))["last"]
+                steps = await self.bus.info("STEPS")
+                done = await self.bus.info("DONE")
                 break
             except BusError:
                 await asyncio.sleep(RETRY_S)

@@ -134,7 +134,8 @@ class Bus(Protocol):
         """Remove `subject`'s messages with a sequence below `before` (0: all)."""
 
     async def info(self, stream: str) -> dict[str, int]:
-        """`messages`, `bytes`, `bytes_max`, `first`, `last`, `consumers` of a stream."""
+        """`messages`, `bytes`, `bytes_max`, `first`, `last`, `consumers` of a stream; `created`
+        is another number when the stream of that name is another one."""
 
     def bucket(self, name: str) -> Bucket: ...
 

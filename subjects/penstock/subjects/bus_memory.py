@@ -222,6 +222,7 @@ class MemoryBus:
             "first": min(found.messages, default=found.last_sequence + 1),
             "last": found.last_sequence,
             "consumers": len(found.listeners),
+            "created": found.created,
         }
 
     def bucket(self, name: str) -> MemoryBucket:

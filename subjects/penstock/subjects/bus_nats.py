@@ -8,6 +8,7 @@ for following and working, `bus.py` for what is promised.
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -143,6 +144,7 @@ class NatsBus:
             "first": state["first_seq"],
             "last": state["last_seq"],
             "consumers": state["consumer_count"],
+            "created": _instant_ns(told["created"]),
         }
 
     def bucket(self, name: str) -> NatsBucket:
@@ -202,6 +204,13 @@ def stream_config(spec: StreamSpec, max_bytes: int) -> dict[str, Any]:
         "allow_rollup_hdrs": spec.is_bucket,
         "deny_delete": spec.is_bucket,
     }
+
+
+def _instant_ns(text: str) -> int:
+    """`2026-01-31T10:00:00.123456789Z` since 1970; `datetime` alone stops at microseconds."""
+    seconds, _, fraction = text.rstrip("Z").partition(".")
+    whole = datetime.fromisoformat(f"{seconds}+00:00").timestamp()
+    return int(whole) * _NS + int(fraction.ljust(9, "0")[:9])
 
 
 def _header_value(text: str) -> bytes:

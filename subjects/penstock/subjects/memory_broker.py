@@ -10,6 +10,7 @@ Nothing is durable. `Faults` make it misbehave on purpose, from a seed.
 
 import asyncio
 import functools
+import itertools
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
@@ -32,6 +33,8 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 
 OnStored = Callable[[Stored], None]
+
+_created = itertools.count(1)
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ class MemoryStream:
     def __init__(self, spec: StreamSpec, max_bytes: int) -> None:
         self.spec = spec
         self.max_bytes = max_bytes
+        self.created = next(_created)
         self.last_sequence = 0
         self.bytes = 0
         self.messages: dict[int, Stored] = {}
@@ -259,6 +263,14 @@ class MemoryBroker:
             self.streams[spec.name] = MemoryStream(spec, max_bytes)
         else:
             stream.spec, stream.max_bytes = spec, max_bytes
+
+    def lose(self, name: str) -> None:
+        """A stream in memory begins anew, empty, as after a restart of the broker: while every
+        client is disconnected. Followers of it are not told; they belong to the old one."""
+        lost = self.stream(name)
+        self.streams[name] = MemoryStream(lost.spec, lost.max_bytes)
+        for key in [key for key in self.consumers if key[0] == name]:
+            del self.consumers[key]
 
     def consumer(self, spec: ConsumerSpec) -> WorkConsumer:
         """The durable consumer, made when it is missing."""
