@@ -48,6 +48,11 @@ class Api:
         parts = urlsplit(url if "//" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PenstockError(f"{url!r} is not an address", remedy="give http://HOST:PORT")
+        if not (token.isascii() and token.isprintable()):
+            raise PenstockError(
+                "the token holds characters that no token has",
+                remedy="copy it from DIR/owner-token, without quotes or line ends",
+            )
         self.url = f"{parts.scheme}://{parts.netloc}"
         self._token = token
         self._parts = parts

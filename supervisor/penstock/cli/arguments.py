@@ -48,7 +48,14 @@ def api_of(options: argparse.Namespace) -> Api:
     try:
         url = url or (options.data / "address").read_text().strip()
         token = token or (options.data / "owner-token").read_text().strip()
+    except PermissionError:
+        raise
     except OSError as error:
+        if url:
+            raise PenstockError(
+                f"there is no token for {url}",
+                remedy="set PENSTOCK_TOKEN, or give --token: it stands in DIR/owner-token there",
+            ) from error
         raise PenstockError(
             f"there is no running Penstock in {options.data}",
             remedy="start it with `penstock up`, give --data, or set PENSTOCK_URL and"

@@ -24,7 +24,7 @@ class Found:
 def find(paths: Sequence[Path]) -> Iterator[Found]:
     """Everything that stands in `paths`, in order; directories are searched for *.json."""
     for path in paths:
-        if path.is_dir():
+        if _is_directory(path):
             files = sorted(path.rglob("*.json"))
             if not files:
                 yield Found(str(path), problem="there is no .json file in this directory")
@@ -32,6 +32,13 @@ def find(paths: Sequence[Path]) -> Iterator[Found]:
                 yield from _read_file(file)
         else:
             yield from _read_file(path)
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # it may not be looked at; reading it will say so
+        return False
 
 
 def _read_file(file: Path) -> Iterator[Found]:

@@ -69,6 +69,10 @@ def _run(command: str, rest: list[str]) -> int:
         if error.remedy:
             print(f"  {error.remedy}", file=sys.stderr)
         return 1
+    except PermissionError as error:
+        print(f"penstock {command}: {error.filename}: permission denied", file=sys.stderr)
+        print("  run it as the user who owns that, or give another path", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # The reader of our output went away (`penstock … | head`); that is its right.
         sys.stderr.close()

@@ -6,6 +6,7 @@ comes from the gateway, `GET /api/v1/status`; what it does not say is left out.
 
 import argparse
 import json
+import os
 from typing import Any
 
 from penstock.cli.arguments import add_server, api_of, parser
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> int:
 def _tree(options: argparse.Namespace) -> dict[str, Any]:
     """The tree of an `up` that runs here on this data directory, else nothing."""
     data_dir = DataDir(options.data)
-    if options.url or not data_dir.is_locked:
+    if options.url or os.environ.get("PENSTOCK_URL") or not data_dir.is_locked:
         return {}
     try:
         tree: dict[str, Any] = json.loads(data_dir.tree_file.read_text())

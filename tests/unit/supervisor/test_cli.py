@@ -161,3 +161,44 @@ def test_doctor_tells_what_user_code_would_be_kept_in(tmp_path: Path) -> None:
     refused = [finding for finding in found if "user code is refused" in finding.what]
     assert len(about) + len(refused) == 1
     assert all("process" in finding.what and "layers" in finding.what for finding in about)
+
+
+@pytest.mark.parametrize("token", ["a\nb", "schlüssel", "a\x00"])
+def test_a_token_that_cannot_be_one_is_refused_before_it_is_sent(token: str) -> None:
+    with pytest.raises(PenstockError) as refused:
+        Api("http://127.0.0.1:1", token)
+
+    assert "owner-token" in refused.value.remedy
+    assert token not in refused.value.message
+
+
+def test_an_address_without_a_token_says_that_the_token_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run("executions", "--url", "http://127.0.0.1:1", "--data", str(tmp_path / "none"))
+
+    assert status == 1
+    assert "there is no token for http://127.0.0.1:1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many"])
+def test_a_limit_is_a_number_from_one(limit: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("executions", "--limit", limit)
+
+    assert ended.value.code == 2
+
+
+def test_what_may_not_be_read_is_one_line_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "lock"))
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    assert run("status", "--data", str(tmp_path)) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"penstock status: {tmp_path / 'lock'}: permission denied",
+        "  run it as the user who owns that, or give another path",
+    ]
