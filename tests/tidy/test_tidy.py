@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,49 @@ def test_files_named_in_guarantees_and_tour_exist() -> None:
                 missing.append(f"{page}: {name}")
 
     assert missing == []
+
+
+def test_bare_file_names_in_the_tour_stand_in_a_folder_that_was_named_before() -> None:
+    folders: set[Path] = set()
+    missing = []
+    for name in re.findall(r"`([\w/.-]+\.py)`", (ROOT / "docs/tour.md").read_text()):
+        if "/" in name:
+            folders.add((ROOT / name).parent)
+        elif not any((folder / name).exists() for folder in folders):
+            missing.append(name)
+
+    assert missing == []
+
+
+def exists(dotted: str) -> bool:
+    """Whether `penstock.<dotted>` is a module, or a name in one."""
+    parts = ["penstock", *dotted.split(".")]
+    for length in range(len(parts), 1, -1):
+        try:
+            found: object = import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        return all((found := getattr(found, name, None)) is not None for name in parts[length:])
+    return False
+
+
+def test_types_named_in_the_vocabulary_exist() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs/vocabulary.md").read_text().splitlines()]
+    columns = [cells[3] for cells in rows if len(cells) == 5]
+
+    named = [name for cell in columns for name in re.findall(r"`(\w+(?:\.\w+)+)`", cell)]
+
+    assert len(named) > 20
+    assert [name for name in named if not exists(name) and not name.startswith("Step.")] == []
+
+
+def test_folders_named_in_the_tests_readme_exist_with_tests() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", (ROOT / "tests/README.md").read_text(), re.MULTILINE)
+
+    assert len(named) > 10
+    assert [name for name in named if not list((ROOT / "tests" / name).rglob("*.py"))] == []
+    others = {path.parent.name for path in (ROOT / "tests").glob("*/*.py")} - set(named)
+    assert others == set()
 
 
 def test_tests_named_in_guarantees_exist() -> None:
