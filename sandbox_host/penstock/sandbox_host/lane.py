@@ -32,7 +32,7 @@ from penstock.subjects.messages import Outcome, Step
 
 ENDED = "its process ended"
 _READY_TIMEOUT_S = 10.0
-_SLOW_S = 0.02
+_SLOW_S = 0.1
 _OVERHEAD_BYTES = 1 << 16
 _RECEIVE_BYTES = 1 << 18
 _encode = msgspec.msgpack.Encoder().encode
@@ -77,16 +77,19 @@ class Lane:
         default_factory=lambda: FrameBuffer(RESULT_BYTES_MAX + _OVERHEAD_BYTES)
     )
     _outgoing: bytearray = field(default_factory=bytearray)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    _is_sending: bool = False
+    """A piece of `_outgoing` is about to leave, at the end of this turn or when there is room."""
     _timer: asyncio.TimerHandle | None = None
+    _fires_at_s: float = 0.0
     _head_since_s: float = 0.0
     _ticket: int = 0
     """Of the head; each further job has the next number."""
 
     def open(self) -> None:
         """Begin to listen; the worker must be ready within a set time."""
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self.channel, self._readable)
-        self._timer = loop.call_later(_READY_TIMEOUT_S, self.lose, "not ready in time")
+        self._loop.add_reader(self.channel, self._readable)
+        self._timer = self._loop.call_later(_READY_TIMEOUT_S, self.lose, "not ready in time")
 
     @property
     def is_ready(self) -> bool:
@@ -95,8 +98,7 @@ class Lane:
     @property
     def is_slow(self) -> bool:
         """Whether the head has been running for long: what comes now should not wait for it."""
-        now_s = asyncio.get_running_loop().time()
-        return bool(self.jobs) and now_s - self._head_since_s > _SLOW_S
+        return bool(self.jobs) and self._loop.time() - self._head_since_s > _SLOW_S
 
     def give(self, job: Job) -> None:
         """Send a job; the first one binds the lane to its tenant and workflow version."""
@@ -111,12 +113,27 @@ class Lane:
             self._watch_head()
 
     def _watch_head(self) -> None:
-        self._stop_timer()
-        if self.jobs:
-            loop = asyncio.get_running_loop()
-            self._head_since_s = loop.time()
-            seconds = self.jobs[0].step.timeout_ms / 1000
-            self._timer = loop.call_later(seconds, self.lose, "timeout")
+        """Begin the time of the head. The timer is left where it is and moved when it fires: most
+        steps end long before, and to set it anew for each would cost more than they do."""
+        self._head_since_s = self._loop.time()
+        if self.jobs and (self._timer is None or self._head_ends_at_s < self._fires_at_s):
+            self._stop_timer()
+            self._fires_at_s = self._head_ends_at_s
+            self._timer = self._loop.call_at(self._fires_at_s, self._timer_fired)
+
+    @property
+    def _head_ends_at_s(self) -> float:
+        return self._head_since_s + self.jobs[0].step.timeout_ms / 1000
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        if not self.jobs:
+            return
+        if self._loop.time() >= self._head_ends_at_s:
+            self.lose("timeout")
+        else:
+            self._fires_at_s = self._head_ends_at_s
+            self._timer = self._loop.call_at(self._fires_at_s, self._timer_fired)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -124,32 +141,31 @@ class Lane:
             self._timer = None
 
     def _send(self, body: bytes) -> None:
-        frame = pack(body)
-        if self._outgoing:
-            self._outgoing += frame
-            return
-        try:
-            sent = self.channel.send(frame)
-        except BlockingIOError:
-            sent = 0
-        except OSError as error:
-            asyncio.get_running_loop().call_soon(self.lose, f"channel: {error}")
-            return
-        if sent < len(frame):
-            self._outgoing += frame[sent:]
-            asyncio.get_running_loop().add_writer(self.channel, self._writable)
+        """With the end of this turn of the loop: what is given in one turn leaves together."""
+        self._outgoing += pack(body)
+        if not self._is_sending:
+            self._is_sending = True
+            self._loop.call_soon(self._flush)
 
-    def _writable(self) -> None:
+    def _flush(self) -> None:
+        if self.reason:
+            return
         try:
             sent = self.channel.send(self._outgoing)
         except BlockingIOError:
-            return
+            sent = 0
         except OSError as error:
             self.lose(f"channel: {error}")
             return
         del self._outgoing[:sent]
-        if not self._outgoing:
-            asyncio.get_running_loop().remove_writer(self.channel)
+        if self._outgoing:
+            self._loop.add_writer(self.channel, self._writable)
+        else:
+            self._is_sending = False
+
+    def _writable(self) -> None:
+        self._loop.remove_writer(self.channel)
+        self._flush()
 
     def _readable(self) -> None:
         try:
@@ -198,9 +214,8 @@ class Lane:
             return
         self.reason = reason
         self._stop_timer()
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self.channel)
-        loop.remove_writer(self.channel)
+        self._loop.remove_reader(self.channel)
+        self._loop.remove_writer(self.channel)
         self.channel.close()
         self.kill()
         self.owner.lane_is_lost(self)

@@ -45,6 +45,7 @@ SCRATCH = "/scratch"
 _CHANNEL = 3
 _REQUEST_BYTES_MAX = 256 << 20
 _RECEIVE_BYTES = 1 << 18
+_HOLD_S = 0.002
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ToWorker).decode
@@ -167,12 +168,14 @@ def run(channel: int, isolation: Isolation) -> NoReturn:
 
 
 class _Session:
-    """Steps in, outcomes out. Outcomes wait until there is no more work, then leave together."""
+    """Steps in, outcomes out. Outcomes leave together: when no more work is at hand, and before
+    the first of them has waited for long."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._plan: Plan | None = None
         self._out = bytearray()
+        self._held_since_s = 0.0
 
     def serve(self) -> None:
         """Until the host closes the channel."""
@@ -183,20 +186,27 @@ class _Session:
                 return
             for body in incoming.feed(piece):
                 self._handle(_decode(body))
-            if self._out:
-                self._sock.sendall(self._out)
-                self._out.clear()
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._out:
+            self._sock.sendall(self._out)
+            self._out.clear()
 
     def _handle(self, message: ToWorker) -> None:
         if isinstance(message, Setup):
             self._plan = _compiled(message)
             return
         assert self._plan is not None, "work before setup"
-        started = time.perf_counter()
         plan = self._plan
+        started_s = time.perf_counter()
+        if not self._out:
+            self._held_since_s = started_s
         outcome = _guarded(lambda: _run_step(plan, message.step))
-        took_us = int((time.perf_counter() - started) * 1e6)
-        self._out += _packed(Done(message.ticket, outcome, took_us))
+        ended_s = time.perf_counter()
+        self._out += _packed(Done(message.ticket, outcome, int((ended_s - started_s) * 1e6)))
+        if ended_s - self._held_since_s > _HOLD_S:
+            self._flush()
 
 
 def _compiled(setup: Setup) -> Plan:
