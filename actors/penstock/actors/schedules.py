@@ -117,7 +117,7 @@ class Schedules:
         for state in self._states.values():
             self._set_timers(state)
 
-    def dump(self) -> Any:
+    def dump(self) -> list[Any]:
         """For the snapshot."""
         return [state for state in self._states.values() if state.triggers]
 

@@ -9,8 +9,8 @@ there wholly or not at all, and an owner that was fenced meanwhile cannot replac
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,23 +25,28 @@ from penstock.subjects.messages import Reply
 
 SLICE = 200
 CHUNK_BYTES = 512 * 1024
-
-
-class Chunk(msgspec.Struct, array_like=True, gc=False):
-    """Some of the executions."""
-
-    kept: list[Kept] = []
-    held: list[Waiting] = []
+PIECE_BYTES = 8 * 1024 * 1024
+"""An execution larger than that is cut in pieces: it may be larger than any message."""
+IDS = 10_000
+ACTORS = 100
 
 
 class Rest(msgspec.Struct, array_like=True, gc=False):
-    """Everything of a partition beside its executions. `beyond`: started or held executions whose
-    requests stand after `input_seq`."""
+    """What a partition has beside its executions, or a part of that. `beyond`: started or held
+    executions whose requests stand after `input_seq`."""
 
     ended: list[str] = []
     beyond: list[str] = []
     replies: list[tuple[str, str, Reply]] = []
-    actors: dict[str, Any] = {}
+    actors: dict[str, list[Any]] = {}
+
+
+class Chunk(msgspec.Struct, array_like=True, gc=False):
+    """Some of the executions, and parts of a `Rest` that the head has no room for."""
+
+    kept: list[Kept] = []
+    held: list[Waiting] = []
+    rests: list[Rest] = []
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -59,14 +64,17 @@ class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 HEAD: Codec[Head] = Codec(Head)
 CHUNK: Codec[Chunk] = Codec(Chunk)
+T = TypeVar("T")
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Snapshot:
     """One snapshot being written."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, rest: Sequence[Rest] = ()) -> None:
         self._table = table
+        self._rest = rest
         self._pending = dict.fromkeys(table.active)
         self._kept = list(table.kept.values())
         self._held = list(table.held.values())
@@ -80,6 +88,8 @@ class Snapshot:
 
     def slices(self) -> Iterator[Chunk]:
         """The executions in small parts; others may work between them."""
+        for rest in self._rest:
+            yield Chunk(rests=[rest])
         yield Chunk([], self._held)
         kept = self._kept
         for first in range(0, len(kept), 10 * SLICE):
@@ -92,26 +102,80 @@ class Snapshot:
             yield Chunk(part)
 
 
+def split(rest: Rest) -> tuple[Rest, list[Rest]]:
+    """What the head holds of `rest`, and what chunks must hold since it is too much."""
+    if len(_encode(rest)) <= CHUNK_BYTES:
+        return rest, []
+    parts = [Rest(ended=ids) for ids in _slices(rest.ended, IDS)]
+    parts += [Rest(beyond=ids) for ids in _slices(rest.beyond, IDS)]
+    parts += [Rest(replies=[reply]) for reply in rest.replies]
+    for name, dumped in rest.actors.items():
+        parts += [Rest(actors={name: some}) for some in _slices(dumped, ACTORS)]
+    return Rest(), parts
+
+
+def _put_back(rest: Rest, parts: list[Rest]) -> None:
+    for part in parts:
+        rest.ended += part.ended
+        rest.beyond += part.beyond
+        rest.replies += part.replies
+        for name, dumped in part.actors.items():
+            rest.actors.setdefault(name, []).extend(dumped)
+
+
+def _slices(whole: list[T], size: int) -> Iterator[list[T]]:
+    return (whole[first : first + size] for first in range(0, len(whole), size))
+
+
+def _pieces(kept: Kept) -> Iterator[Kept]:
+    """`kept`, or several of it with parts of its state; all but the last are `is_cut`."""
+    state = kept.state
+    if len(state) <= PIECE_BYTES:
+        yield kept
+        return
+    for first in range(0, len(state), PIECE_BYTES):
+        end = first + PIECE_BYTES
+        yield msgspec.structs.replace(kept, state=state[first:end], is_cut=end < len(state))
+
+
+def _join_pieces(chunks: list[Chunk]) -> None:
+    """Make the executions whole again whose pieces follow each other in `chunks`."""
+    states: list[bytes] = []
+    for chunk in chunks:
+        whole = []
+        for kept in chunk.kept:
+            states.append(kept.state)
+            if not kept.is_cut:
+                kept.state = states[0] if len(states) == 1 else b"".join(states)
+                whole.append(kept)
+                states = []
+        chunk.kept = whole
+
+
 class Gathered:
     """Parts on their way into chunks of about `CHUNK_BYTES`. Only what is larger by itself makes a
     larger chunk, since a message holds no more than so much."""
 
     def __init__(self) -> None:
-        self.chunk = Chunk([], [])
+        self.chunk = Chunk([], [], [])
         self._size = 0
 
     def add(self, part: Chunk) -> Iterator[Chunk]:
         """Take a part; the chunks that are full."""
         for kept in part.kept:
-            yield from self._make_room(len(kept.state) + 200)
-            self.chunk.kept.append(kept)
+            for piece in _pieces(kept):
+                yield from self._make_room(len(piece.state) + 200)
+                self.chunk.kept.append(piece)
         for waiting in part.held:
             yield from self._make_room(len(_encode(waiting)))
             self.chunk.held.append(waiting)
+        for rest in part.rests:
+            yield from self._make_room(len(_encode(rest)))
+            self.chunk.rests.append(rest)
 
     def _make_room(self, size: int) -> Iterator[Chunk]:
         if self._size and self._size + size > CHUNK_BYTES:
-            full, self.chunk, self._size = self.chunk, Chunk([], []), 0
+            full, self.chunk, self._size = self.chunk, Chunk([], [], []), 0
             yield full
         self._size += size
 
@@ -153,7 +217,11 @@ class SnapshotStore:
                 break
         self._head_sequence = message.sequence
         self._last = head
-        return head, [CHUNK.decode(chunk.payload) for chunk in chunks if chunk is not None]
+        read = [CHUNK.decode(chunk.payload) for chunk in chunks if chunk is not None]
+        for chunk in read:
+            _put_back(head.rest, chunk.rests)
+        _join_pieces(read)
+        return head, read
 
     async def save(self, snapshot: Snapshot, finish: Callable[[str, int], Head]) -> Head:
         """Write all slices, then the head that `finish(generation, chunks)` makes; then remove

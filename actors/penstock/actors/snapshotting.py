@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from penstock.actors.inbox import Inbox
 from penstock.actors.replies import Replies
 from penstock.actors.shared import Shared
-from penstock.actors.snapshot import Head, Rest, Snapshot, SnapshotStore
+from penstock.actors.snapshot import Head, Rest, Snapshot, SnapshotStore, split
 from penstock.actors.table import Table
 from penstock.subjects import names
 from penstock.subjects.errors import PenstockError
@@ -29,7 +29,7 @@ log = logging.getLogger("penstock.actors")
 class Dumps(Protocol):
     """Actors that stand in a snapshot as a whole."""
 
-    def dump(self) -> Any: ...
+    def dump(self) -> list[Any]: ...
 
 
 class Position(NamedTuple):
@@ -90,8 +90,8 @@ class Snapshotting:
         """Write a snapshot in the background. Memory must equal the journal at `position` now."""
         assert self._task is None
         self._task = asyncio.ensure_future(self._write(position))
-        self._writing = Snapshot(self._table)
-        self._rest = self._take_rest()
+        self._rest, parts = split(self._take_rest())
+        self._writing = Snapshot(self._table, parts)
 
     async def save_now(self, position: Position) -> None:
         """Write a snapshot and wait for it; nothing else may be going on."""

@@ -24,7 +24,8 @@ _decode = msgspec.msgpack.Decoder(Dumped).decode
 
 class Kept(msgspec.Struct, array_like=True, gc=False):
     """An execution as bytes. `is_idle`: nothing is to be done for it until a message comes or one
-    of its `timers` (at_ms, kind, token) is due, so it need not be loaded to take it over."""
+    of its `timers` (at_ms, kind, token) is due, so it need not be loaded to take it over.
+    `is_cut`: in a snapshot only, the state goes on in the next one of the same execution."""
 
     execution: str
     tenant: str
@@ -34,6 +35,7 @@ class Kept(msgspec.Struct, array_like=True, gc=False):
     timers: list[tuple[int, TimerKind, int]]
     is_idle: bool
     is_child: bool = False
+    is_cut: bool = False
 
 
 class Waiting(msgspec.Struct, array_like=True, gc=False):

@@ -121,7 +121,7 @@ class Tenants:
         tenant = entry.limits.tenant if isinstance(entry, Limited) else entry.tenant
         apply(self.of(tenant), entry)
 
-    def dump(self) -> Any:
+    def dump(self) -> list[Any]:
         """For the snapshot."""
         return list(self._tenants.values())
 

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from penstock.actors.journal import RUNS
-from penstock.actors.snapshot import HEAD, Head, Rest, Snapshot, SnapshotStore
-from penstock.actors.table import Table
+from penstock.actors.snapshot import HEAD, Head, Rest, Snapshot, SnapshotStore, split
+from penstock.actors.table import Table, pack
 from penstock.subjects import names
 from penstock.subjects.bus import OnAck
 from penstock.subjects.bus_memory import MemoryBus
+from penstock.subjects.codec import MESSAGE_BYTES_MAX
 from penstock.subjects.errors import BusError, WrongLastSequenceError
-from penstock.subjects.messages import Item, RunRequest, TenantLimits
+from penstock.subjects.messages import Item, Reply, RunRequest, TenantLimits
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import ALL
 from tests.unit.actors.owner import Owner, owned
@@ -130,5 +131,52 @@ def test_many_large_executions_are_more_than_one_chunk(most: int) -> None:
         table = owner.partition.table
         assert len(table) == 41
         assert len(table.held) == (40 if most == 0 else 0)
+
+    owned(test)
+
+
+def test_an_execution_that_no_message_could_hold_does_not_keep_others_from_being_kept() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e0", "called")
+        owner.run("e1", "called")
+        await asyncio.sleep(1)
+        state = owner.partition.table.active["e0"]
+        state.contexts = {number: {"text": str(number) * 10_000_000} for number in range(4)}
+        before = pack(state).state
+        assert len(before) > MESSAGE_BYTES_MAX
+        await owner.partition.release()
+
+        await owner.take_over()
+
+        kept = owner.partition.table.kept
+        assert sorted(kept) == ["e0", "e1"]
+        assert kept["e0"].state == before
+
+    owned(test)
+
+
+def test_what_no_head_could_hold_beside_the_executions_comes_back() -> None:
+    async def test(owner: Owner) -> None:
+        await owner.take_over()
+        partition = owner.partition
+        answers = {f"r{n}": Reply(n, f"r{n}", 200, {}, b"x" * 8_000_000) for n in range(5)}
+        beyond = [f"beyond-{number}" for number in range(60_000)]
+        rest = Rest(
+            ended=["gone"],
+            beyond=beyond,
+            replies=[(execution, "test", reply) for execution, reply in answers.items()],
+            actors={"tenants": list(range(1_000))},
+        )
+        store = partition.snapshotting.store
+        held_by_head, parts = split(rest)
+
+        def finish(generation: str, chunks: int) -> Head:
+            return Head(generation, chunks, 5, 1, 1, 0, held_by_head)
+
+        await store.save(Snapshot(Table(), parts), finish)
+        loaded = await SnapshotStore(owner.bus, "local", 0).load()
+
+        assert loaded is not None
+        assert loaded[0].rest == rest
 
     owned(test)
