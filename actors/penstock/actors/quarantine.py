@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from penstock.subjects.bus import Bus, Message
-from penstock.subjects.dead_letters import DETAIL_LENGTH_MAX, POISON, DeadLetter, bury, letter_of
+from penstock.subjects.dead_letters import DeadLetter, bury, letter_of, poison_letter
 
 log = logging.getLogger("penstock.actors")
 
@@ -23,8 +23,7 @@ class Quarantine:
 
     def put_poison(self, execution: str, kind: str, payload: bytes, detail: str) -> None:
         """Quarantine a message whose handling failed twice."""
-        letter = DeadLetter(POISON, detail[:DETAIL_LENGTH_MAX], kind, 0, payload, execution)
-        self._append(letter, lambda: None)
+        self._append(poison_letter(execution, kind, payload, detail), lambda: None)
 
     def _append(self, letter: DeadLetter, stored: Callable[[], None]) -> None:
         log.error("to DEAD: %s, %s %s", letter.reason, letter.subject, letter.detail)

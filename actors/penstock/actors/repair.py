@@ -92,7 +92,7 @@ class Repairs:
         try:
             payload = msgspec.msgpack.encode(message)
         except (TypeError, ValueError):
-            payload = repr(message).encode()
+            payload = repr(message).encode(errors="replace")
         self._quarantine.put_poison(execution, type(message).__name__, payload, detail)
 
 

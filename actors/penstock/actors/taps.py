@@ -18,6 +18,7 @@ from penstock.workflow.plan import Plan
 
 RATE_PER_S = 500.0
 BURST = 1_000.0
+ERROR_LENGTH_MAX = 2_000
 
 _encode = msgspec.json.Encoder().encode
 
@@ -59,9 +60,9 @@ class Taps:
                 subject = names.tap(
                     request.tenant, request.workflow or "inline", request.execution, kind
                 )
+                self._bus.publish(subject, _encode(body))
             except PenstockError:
                 continue  # a workflow id that is no token has no feed
-            self._bus.publish(subject, _encode(body))
 
 
 def _describe(event: Event, plan: Plan | None) -> tuple[str, dict[str, object]] | None:
@@ -110,7 +111,14 @@ def _woken(event: Woken, _: Plan | None) -> dict[str, object]:
 
 
 def _error(event: Ran | Finished | Tried) -> dict[str, object]:
-    return {} if event.error is None else {"error": event.error.message}
+    return {} if event.error is None else {"error": _cut(event.error.message)}
+
+
+def _cut(text: str) -> str:
+    """People read the whole of it in the history; a feed must not carry megabytes."""
+    if len(text) <= ERROR_LENGTH_MAX:
+        return text
+    return f"{text[:ERROR_LENGTH_MAX]}… (cut off; it has {len(text)} characters)"
 
 
 _SHOWN: dict[type, tuple[str, Callable[[Any, Plan | None], dict[str, object]]]] = {

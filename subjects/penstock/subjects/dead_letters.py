@@ -43,13 +43,24 @@ dead_letter: Codec[DeadLetter] = Codec(DeadLetter)
 
 def letter_of(message: Message, reason: str, detail: str) -> DeadLetter:
     """The dead letter that a message of a stream becomes."""
-    payload = message.payload
+    detail, payload = _cut(detail, message.payload)
+    return DeadLetter(reason, detail, message.subject, message.sequence, payload)
+
+
+def poison_letter(execution: str, kind: str, payload: bytes, detail: str) -> DeadLetter:
+    """The dead letter of a message of `kind` that `execution` could not handle."""
+    detail, payload = _cut(detail, payload)
+    return DeadLetter(POISON, detail, kind, 0, payload, execution)
+
+
+def _cut(detail: str, payload: bytes) -> tuple[str, bytes]:
+    """Both as a letter can hold them: whoever buries has no other place to put them."""
     if len(payload) > PAYLOAD_BYTES_MAX:
         detail = f"(cut off; it has {len(payload)} bytes) {detail}"
         payload = payload[:PAYLOAD_BYTES_MAX]
-    return DeadLetter(
-        reason, detail[:DETAIL_LENGTH_MAX], message.subject, message.sequence, payload
-    )
+    # Half of a surrogate pair, from somebody's data, is no text that can be encoded.
+    detail = detail[:DETAIL_LENGTH_MAX].encode(errors="replace").decode()
+    return detail, payload
 
 
 def bury(bus: Bus, region: str, letter: DeadLetter, stored: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ import asyncio
 from penstock.subjects.bus import Message
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.codec import MESSAGE_BYTES_MAX
-from penstock.subjects.dead_letters import UNREADABLE, bury, dead_letter, letter_of
+from penstock.subjects.dead_letters import UNREADABLE, bury, dead_letter, letter_of, poison_letter
 from penstock.subjects.memory_broker import MemoryBroker
 from penstock.subjects.streams import Budget, ensure
 
@@ -35,3 +35,10 @@ def test_a_message_that_leaves_no_room_for_a_letter_is_cut_off_and_says_so() -> 
 
     assert len(dead_letter.encode(letter)) <= MESSAGE_BYTES_MAX
     assert letter.detail == f"(cut off; it has {MESSAGE_BYTES_MAX} bytes) why"
+
+
+def test_poison_of_any_size_and_with_any_text_becomes_a_letter() -> None:
+    letter = poison_letter("e1", "RunRequest", bytes(MESSAGE_BYTES_MAX), "half \ud800 a pair" * 999)
+
+    assert len(dead_letter.encode(letter)) <= MESSAGE_BYTES_MAX
+    assert letter.detail.startswith(f"(cut off; it has {MESSAGE_BYTES_MAX} bytes) half ? a pair")
