@@ -206,6 +206,7 @@ class Lane:
         if not job.done.done():
             job.done.set_result(message.outcome)
         self._watch_head()
+        self.idle_since_s = self._head_since_s
         self.owner.lane_is_free(self)
 
     def lose(self, reason: str) -> None:

@@ -268,7 +268,6 @@ class ProcessPool(LaneOwner):
                 job.done.set_result(_refused(why))
 
     def lane_is_free(self, lane: Lane) -> None:
-        lane.idle_since_s = asyncio.get_running_loop().time()
         if not self._waiting:
             return
         assert lane.key is not None

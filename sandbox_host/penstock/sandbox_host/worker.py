@@ -45,7 +45,7 @@ SCRATCH = "/scratch"
 _CHANNEL = 3
 _REQUEST_BYTES_MAX = 256 << 20
 _RECEIVE_BYTES = 1 << 18
-_HOLD_S = 0.002
+_HOLD_S = 0.005
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ToWorker).decode

@@ -12,6 +12,7 @@ from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
 from penstock.sdk.user_code import UNDEFINED, Fault, Program
 from penstock.subjects.messages import Item, Outcome
+from penstock.workflow.plan import PlanNode
 
 _ITEM_KEYS = frozenset({"json", "binary", "pairedItem", "error", "index"})
 
@@ -39,20 +40,21 @@ class Code(Node):
         return frozenset({"jsCode", "pythonCode", "mode", "language"})
 
     def run(self, call: Call) -> Outcome:
-        each = call.param("mode", 0, "runOnceForAllItems") == "runOnceForEachItem"
-        program = _program(call, each=each)
-        if each:
+        program: Program = call.prepared(_program)
+        if program.mode == "each":
             return call.items_out(_run_each(call, program))
         return call.items_out(_run_all(call, program))
 
 
-def _program(call: Call, *, each: bool) -> Program:
-    mode: user_code.Mode = "each" if each else "all"
-    language = call.param("language", 0, "javaScript")
+def _program(node: PlanNode) -> Program:
+    """All parameters are raw, so a node has one program for all of its runs."""
+    given = node.parameters
+    mode: user_code.Mode = "each" if given.get("mode") == "runOnceForEachItem" else "all"
+    language = given.get("language", "javaScript")
     if language == "javaScript":
-        return Program(str(call.param("jsCode", 0, _DEFAULTS[mode][0])), mode=mode)
+        return Program(str(given.get("jsCode", _DEFAULTS[mode][0])), mode=mode)
     return Program(
-        str(call.param("pythonCode", 0, _DEFAULTS[mode][1])),
+        str(given.get("pythonCode", _DEFAULTS[mode][1])),
         language="python",
         mode=mode,
         dot_access=language == "python",
