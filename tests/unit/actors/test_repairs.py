@@ -6,6 +6,8 @@ import pytest
 
 from penstock.actors.execution import answers
 from penstock.subjects.messages import Cancel
+from penstock.workflow.document import content_hash
+from tests.simulation.workflows import document, node
 from tests.unit.actors.owner import Owner, owned
 from tests.unit.actors.test_partition import ends
 
@@ -35,5 +37,24 @@ def test_an_execution_whose_end_raises_is_ended_without_its_state(
         assert ends(owner) == {"e1": "error", "e2": "success"}
         assert len(owner.dead()) == 2  # the cancellation, and the failure
         assert not owner.partition.table.is_open("e1")
+
+    owned(test)
+
+
+def test_a_users_bad_expression_in_a_webhook_is_an_error_and_no_poison() -> None:
+    async def test(owner: Owner) -> None:
+        workflow = document(
+            "bad",
+            node("w", "webhook", 2, path="x", options={"responseCode": "={{ $('b').first() }}"}),
+            node("b", "noOp", 1),
+            edges={"w": [["b"]]},
+        )
+        await owner.store("bad", workflow)
+        owner.run("e1", "bad", plan=content_hash(workflow))
+        await asyncio.sleep(1)
+
+        assert ends(owner) == {"e1": "error"}
+        assert owner.dead() == []
+        assert [(reply.status, reply.execution) for reply in owner.replies] == [(500, "e1")]
 
     owned(test)

@@ -81,3 +81,32 @@ def test_nobody_is_answered_when_nobody_waits() -> None:
 
     assert turn.effects == []
     assert core.outstanding(state, 0) == []
+
+
+@pytest.mark.parametrize("mode", ["onReceived", "lastNode", "responseNode"])
+def test_settings_that_cannot_be_evaluated_are_the_failure_of_their_node(mode: str) -> None:
+    plan = plan_of(
+        [
+            node("w", "webhook", responseMode=mode, options="={{ $('a').first().json.x }}"),
+            node("a"),
+        ],
+        "w > a",
+    )
+
+    state, turn = begun(plan, {}, mode="webhook", reply=True)
+
+    answers = [effect for effect in turn.effects if isinstance(effect, Answer)]
+    assert [answer.response.status for answer in answers] == [500]
+    assert state.status == "error"
+    assert state.error is not None
+    assert state.error.node == "w"
+
+
+@pytest.mark.parametrize("value", ["={{ 5 }}", "={{ [1] }}", "={{ 'text' }}", "={{ null }}"])
+def test_expressions_in_the_place_of_groups_of_settings_count_as_unset(value: str) -> None:
+    options = {"responseCode": value, "responseHeaders": value}
+
+    for each in (options, {"responseHeaders": {"entries": value}}, value):
+        response = answered(items=[{}], responseMode="lastNode", options=each)
+
+        assert response.status == 200

@@ -5,6 +5,7 @@ node that was resumed): at once, when the last node has run, or by a Respond to 
 is answered follows n8n, down to the texts, since callers compare them.
 """
 
+import contextlib
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from penstock.actors.execution.state import RUNNING, State
 from penstock.actors.execution.turn import Turn
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Item, ReplyTo, Respond, Resume
+from penstock.workflow.expressions import ExpressionError
 from penstock.workflow.scope import Scope
 
 _encode = msgspec.json.Encoder().encode
@@ -58,7 +60,7 @@ def _received(turn: Turn, to: ReplyTo | None, webhook: dict[str, Any]) -> bool:
 def by_node(turn: Turn, respond: Respond) -> bool:
     """Give a Respond node's answer to the request, if its webhook leaves the answer to nodes."""
     state = turn.state
-    if state.answer_to is None or _webhook(state).get("responseMode") != "responseNode":
+    if state.answer_to is None or not _is_left_to_nodes(state):
         return False
     turn.effects.append(Answer(state.answer_to, respond))
     return True
@@ -69,14 +71,19 @@ def at_end(turn: Turn, error: ErrorInfo | None) -> None:
     state = turn.state
     if state.answer_to is None:
         return
-    webhook = _webhook(state)
-    if error is not None:
-        answer = _message(500, "Error in workflow")
-    elif webhook.get("responseMode") == "responseNode":
-        answer = Respond(200, {}, b"")
-    else:
-        answer = _last_node(state, webhook)
+    answer = _message(500, "Error in workflow")
+    # Settings that cannot be evaluated any more answer the same.
+    with contextlib.suppress(ExpressionError):
+        if error is None:
+            answer = _success(state)
     turn.effects.append(Answer(state.answer_to, answer))
+
+
+def _success(state: State) -> Respond:
+    webhook = _webhook(state)
+    if webhook.get("responseMode") == "responseNode":
+        return Respond(200, {}, b"")
+    return _last_node(state, webhook)
 
 
 def accepts(turn: Turn, signal: Resume) -> bool:
@@ -125,29 +132,41 @@ def _webhook(state: State) -> dict[str, Any]:
     return settings
 
 
+def _is_left_to_nodes(state: State) -> bool:
+    try:
+        return bool(_webhook(state).get("responseMode") == "responseNode")
+    except ExpressionError:
+        return False
+
+
 def _options(webhook: dict[str, Any]) -> dict[str, Any]:
-    options = webhook.get("options")
-    return options if isinstance(options, dict) else {}
+    return _group(webhook.get("options"))
+
+
+def _group(value: Any) -> dict[str, Any]:
+    """A group of settings; an expression may have put anything in its place."""
+    return value if isinstance(value, dict) else {}
 
 
 def _status(webhook: dict[str, Any]) -> int:
     """The response code: a root parameter up to version 1.1, an option from 2."""
     chosen = webhook.get("responseCode")
-    values = (_options(webhook).get("responseCode") or {}).get("values") or {}
+    values = _group(_group(_options(webhook).get("responseCode")).get("values"))
     if values:
         chosen = values.get("responseCode")
         if chosen == "customCode":
             chosen = values.get("customCode")
     try:
         status = int(chosen or 200)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 200
     return status if 100 <= status <= 599 else 200
 
 
 def _headers(options: dict[str, Any], content_type: str = "") -> dict[str, str]:
     headers = {"content-type": content_type or _JSON["content-type"]}
-    for entry in (options.get("responseHeaders") or {}).get("entries") or ():
+    entries = _group(options.get("responseHeaders")).get("entries")
+    for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and entry.get("name"):
             headers[str(entry["name"]).lower()] = str(entry.get("value") or "")
     return headers

@@ -26,6 +26,7 @@ from penstock.actors.execution.transitions import apply
 from penstock.actors.execution.turn import Turn
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Cancel, Outputs, Resume, RunRequest, StepResult
+from penstock.workflow.expressions import ExpressionError
 from penstock.workflow.plan import OnError, Plan
 
 __all__ = [
@@ -60,7 +61,14 @@ def new_state(plan: Plan, request: RunRequest, resume_base: str = "") -> State:
 def start(state: State, now_ms: int) -> Turn:
     """Begin; call once, on a new state."""
     turn = Turn(state, now_ms)
-    turn.happen(Started(now_ms, is_answered=answers.on_start(turn)))
+    try:
+        is_answered = answers.on_start(turn)
+    except ExpressionError as error:
+        # Written by a user: a failure of the node that it stands in, and none of ours.
+        turn.happen(Started(now_ms))
+        running.fail_front(turn, error)
+        return turn
+    turn.happen(Started(now_ms, is_answered=is_answered))
     if state.plan.timeout_ms:
         turn.effects.append(SetTimer(now_ms + state.plan.timeout_ms, "timeout", 0))
     return go_on(turn)

@@ -13,6 +13,7 @@ from penstock.sdk.pairing import paired_input
 from penstock.sdk.runner import run_node
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Call, Outcome, Outputs, Respond, Wait
+from penstock.workflow.expressions import ExpressionError
 from penstock.workflow.plan import PlanNode
 
 INLINE_STEPS_MAX = 200
@@ -101,6 +102,17 @@ def conclude(turn: Turn, outcome: Outcome, *, took_us: int = 0) -> None:
         _conclude_with_effects(turn, outcome, took_us)
     else:
         _record(turn, outcome, took_us)
+
+
+def fail_front(turn: Turn, error: ExpressionError) -> None:
+    """End the execution since the settings of the node at the front cannot be evaluated."""
+    state = turn.state
+    name = ""
+    if state.stack:
+        entry = state.stack[0]
+        name = state.plan.nodes[entry.node].name
+        turn.happen(Ran(entry.node, None, turn.now_ms, error=error.info(name), is_fatal=True))
+    finish(turn, "error", error.info(name))
 
 
 def _try_again(turn: Turn, node: PlanNode, outcome: Outcome) -> None:
