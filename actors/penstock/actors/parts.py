@@ -169,6 +169,7 @@ class Parts:
 
     def abandon(self, execution: str, problem: str) -> None:
         """An execution cannot be taken up: it ends with that as its error."""
+        self.table.remember(execution)  # so that its parent does not start it a second time
         self.mailbox.put_under_way("", Envelope(Abandon(execution, problem)))
 
     def wait_again(self) -> None:

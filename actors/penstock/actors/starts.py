@@ -38,6 +38,7 @@ _TRIGGERS = {
 
 
 DOCUMENT = "document"
+LOST = "The called execution ended, but what it returned was lost"
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -71,6 +72,8 @@ class Starts:
         self._around = around
         self._table = around.table
         self._wakeup = wakeup
+        self.keep_for: Callable[[str, Envelope], bool] = lambda execution, envelope: False
+        """Keep a message of an execution that is under repair; whether it is."""
 
     def take(self, request: RunRequest, *, is_written: bool) -> None:
         """Start a request, or hold it. `is_written`: it stands in the inputs."""
@@ -124,7 +127,7 @@ class Starts:
         if request.reply is not None:
             self._wakeup.answer(request.execution, request.reply, 500, error.message)
         if request.parent:
-            self._return(ReturnToParent(request.parent, request.execution, None, error))
+            self.tell(ReturnToParent(request.parent, request.execution, None, error))
 
     def _admit(self, request: RunRequest, *, is_held: bool = False) -> str:
         if request.parent:
@@ -180,7 +183,7 @@ class Starts:
         if isinstance(effect, StartChild):
             self._start_child(state, effect)
         elif isinstance(effect, ReturnToParent):
-            self._return(effect)
+            self.tell(effect)
         elif isinstance(effect, StartErrorWorkflow):
             self._start_error_workflow(state, effect)
 
@@ -190,6 +193,7 @@ class Starts:
             self._start_inline(parent, effect, effect.document)
             return
         if self._table.knows(effect.child):
+            self._tell_again(parent, effect)
             return
         callee = self._around.directory.callee(
             request.tenant, effect.workflow, is_manual=request.mode == "manual"
@@ -201,13 +205,14 @@ class Starts:
                 message=f'There is no workflow with the id "{effect.workflow}"',
                 name="WorkflowOperationError",
             )
-            self._return(ReturnToParent(request.execution, effect.child, None, error))
+            self.tell(ReturnToParent(request.execution, effect.child, None, error))
 
     def _start_inline(self, parent: State, effect: StartChild, document: dict[str, object]) -> None:
         """A child with a document of its own is held until every owner could find that."""
         child, tenant, around = effect.child, parent.request.tenant, self._around
         if child not in self._table.held:
             if self._table.knows(child):
+                self._tell_again(parent, effect)
                 return
             callee = Callee(effect.workflow, content_hash(document))
             request = _child(parent, effect, callee)
@@ -222,11 +227,19 @@ class Starts:
 
         around.plans.add(document, stored)
 
+    def _tell_again(self, parent: State, effect: StartChild) -> None:
+        """A taken-over parent asks for a child that is known. When that has ended, what it
+        returned did not get into the journal; waiting on would be waiting for ever."""
+        if effect.must_return and not self._table.is_open(effect.child):
+            error = ErrorInfo(message=LOST, name="WorkflowOperationError")
+            self.tell(ReturnToParent(parent.request.execution, effect.child, None, error))
+
     def on_return(self, message: ReturnToParent, _: Envelope) -> None:
-        """Tell a parent again whose first telling raised."""
+        """Tell a parent again whose first telling raised, or came while it was repaired."""
         self._tell(message)
 
-    def _return(self, effect: ReturnToParent) -> None:
+    def tell(self, effect: ReturnToParent) -> None:
+        """Give a parent what its child came to; while the parent is under repair it is kept."""
         try:
             self._tell(effect)
         except Exception as error:
@@ -234,6 +247,8 @@ class Starts:
             self._around.on_broken(effect.parent, Envelope(effect), error)
 
     def _tell(self, effect: ReturnToParent) -> None:
+        if self.keep_for(effect.parent, Envelope(effect)):
+            return
         parent = self._table.active.get(effect.parent)
         if parent is None:
             return

@@ -52,6 +52,7 @@ class Turns:
         self.is_first: Callable[[Input], bool] = lambda origin: True
         """Whether everything before an input is dealt with."""
         self._parked: dict[str, list[Envelope]] = {}
+        self.starts.keep_for = self._keep_for
         self._deferred: list[Envelope] = []
         self._handlers: dict[type, Callable[[Any, Envelope], None]] = {
             RunRequest: self._on_run,
@@ -117,8 +118,7 @@ class Turns:
     def _state_of(self, execution: str, envelope: Envelope) -> State | None:
         """The execution, in memory and about to change; None when it is not open, or when the
         message is parked."""
-        if execution in self._parked:
-            self.park(execution, envelope)
+        if self._keep_for(execution, envelope):
             return None
         state = self._table.active.get(execution)
         if state is None:
@@ -134,6 +134,12 @@ class Turns:
             return self._table.activate(execution, plan)
         self._around.before_change(execution)
         return state
+
+    def _keep_for(self, execution: str, envelope: Envelope) -> bool:
+        is_out = execution in self._parked
+        if is_out:
+            self.park(execution, envelope)
+        return is_out
 
     def _want_plan(self, execution: str, tenant: str, plan: str) -> None:
         def loaded(found: Plan | str) -> None:
@@ -180,6 +186,10 @@ class Turns:
         self._wakeup.transitions += 1
         self._table.end(message.execution)
         self._wakeup.ended.append(message.execution)
+        # Its state is what knew whether somebody called it; who did not takes no notice.
+        parent, _dash, number = message.execution.rpartition("-")
+        if number.isdigit():
+            self.starts.tell(ReturnToParent(parent, message.execution, None, error))
 
     def _on_signal(self, signal: Cancel | Resume, envelope: Envelope) -> None:
         execution, table = signal.execution, self._table

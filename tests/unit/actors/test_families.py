@@ -4,13 +4,18 @@ import asyncio
 from typing import Any
 
 from penstock.actors.execution.events import Finished
+from penstock.actors.execution.state import State
 from penstock.actors.journal import RUNS, Happened
+from penstock.actors.mailbox import Envelope
 from penstock.actors.sleepers import PASSIVATE_AFTER_S
+from penstock.actors.starts import LOST
+from penstock.actors.wakeup import Continue
 from penstock.subjects import names
 from penstock.subjects.messages import Cancel, RunRequest
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import ALL, TRIGGER, document, node
 from tests.unit.actors.owner import Owner, owned
+from tests.unit.actors.test_partition import ends, errors
 
 
 def caller(name: str, called: str) -> Any:
@@ -86,5 +91,63 @@ def test_a_child_whose_caller_died_with_its_owner_is_cancelled_by_the_next_owner
         await asyncio.sleep(1)
 
         assert records_of_ends(owner) == [{"e1-1": "canceled"}]
+
+    owned(test)
+
+
+async def end_a_child_while_its_caller_is_repaired(owner: Owner) -> None:
+    """e1 calls e1-1, which ends after 20 s; the repair of e1 takes 60 s from then on."""
+    top = caller("top", "waiting")
+    await owner.store("top", top)
+    owner.run("e1", "top", plan=content_hash(top))
+    await asyncio.sleep(1)
+    repairs = owner.partition.repairs
+    rebuild = repairs.rebuild
+    assert rebuild is not None
+
+    async def slowly(execution: str) -> State | None:
+        await asyncio.sleep(60)
+        return await rebuild(execution)
+
+    repairs.rebuild = slowly
+    repairs.on_broken("e1", Envelope(Continue("e1")), RuntimeError("a bug"))
+    await asyncio.sleep(30)
+    assert ends(owner) == {"e1-1": "success"}
+
+
+def test_a_caller_under_repair_hears_of_its_child_afterwards() -> None:
+    async def test(owner: Owner) -> None:
+        await end_a_child_while_its_caller_is_repaired(owner)
+        await asyncio.sleep(60)
+
+        assert ends(owner) == {"e1-1": "success", "e1": "success"}
+
+    owned(test)
+
+
+def test_a_caller_whose_childs_return_died_with_the_owner_does_not_wait_for_ever() -> None:
+    async def test(owner: Owner) -> None:
+        await end_a_child_while_its_caller_is_repaired(owner)
+        owner.kill()
+        await owner.take_over()
+        await asyncio.sleep(1)
+
+        assert ends(owner) == {"e1-1": "success", "e1": "error"}
+        assert LOST in errors(owner)["e1"]
+
+    owned(test)
+
+
+def test_a_child_that_cannot_be_taken_up_ends_once_and_its_callers_are_told() -> None:
+    async def test(owner: Owner) -> None:
+        await start_family(owner)
+        owner.kill()
+        await owner.bus.bucket("plans").delete(content_hash(ALL["called"]))
+        await owner.take_over()
+        await asyncio.sleep(1)
+
+        found = [status for each in records_of_ends(owner) for status in each.items()]
+        assert sorted(found) == [("e1", "error"), ("e1-1", "error"), ("e1-1-1", "error")]
+        assert len(owner.partition.table) == 0
 
     owned(test)
