@@ -26,6 +26,14 @@ def read_text(path: Path) -> bytes:
         ) from error
 
 
+def refused(command: str, error: PenstockError) -> int:
+    """Say why `command` cannot begin; the exit status for what is wrong with its arguments."""
+    print(f"penstock {command}: {error.message}", file=sys.stderr)
+    if error.remedy:
+        print(f"  {error.remedy}", file=sys.stderr)
+    return 2
+
+
 def read_document(path: Path, types: NodeTypes) -> dict[str, Any]:
     """A valid document; `InvalidDocumentError` with every problem that it has."""
     raw = decode(read_text(path))

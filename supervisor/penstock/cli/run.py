@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from penstock.cli.arguments import parser
-from penstock.cli.documents import read_document, read_items
+from penstock.cli.documents import read_document, read_items, refused
 from penstock.cli.installation import Installation
 from penstock.nodes.registry import REGISTRY
 from penstock.subjects.config import DEFAULT_TIMEZONE, check_timezone
+from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Item
 from penstock.workflow.document import InvalidDocumentError
 
@@ -28,7 +29,7 @@ EXAMPLES = """\
 
 
 def main(argv: list[str]) -> int:
-    """0: finished, 1: failed or left waiting, 2: the document is invalid."""
+    """0: finished, 1: failed or left waiting, 2: a file cannot be read or is invalid."""
     arguments = parser("run", "execute a workflow document without a server", examples=EXAMPLES)
     arguments.add_argument("file", type=Path, help="a workflow, as n8n exports it (-: stdin)")
     arguments.add_argument(
@@ -47,10 +48,12 @@ def main(argv: list[str]) -> int:
     try:
         document = read_document(options.file, REGISTRY)
         others = [read_document(path, REGISTRY) for path in options.others]
+        items = read_items(options.items) if options.items else []
     except InvalidDocumentError as error:
         _print_problems(options.file, error)
         return 2
-    items = read_items(options.items) if options.items else []
+    except PenstockError as error:
+        return refused("run", error)
     timezone = check_timezone(os.environ.get("PENSTOCK_TIMEZONE") or DEFAULT_TIMEZONE)
     told = asyncio.run(_execute([document, *others], items, timezone))
     print(msgspec.json.format(msgspec.json.encode(told)).decode())

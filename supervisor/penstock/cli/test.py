@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from penstock.cli.arguments import parser
-from penstock.cli.documents import read_text
+from penstock.cli.documents import read_text, refused
 from penstock.cli.local_host import LocalHost, from_cache
 from penstock.cli.rows import Rows
 from penstock.cli.test_data import WithTestData
@@ -21,19 +21,35 @@ EXAMPLES = """\
 
 
 def main(argv: list[str]) -> int:
-    """0: all rows passed, 1: some failed, 2: a file holds no rows."""
+    """0: all rows passed, 1: some failed, 2: a file is no list of rows, or there is none to run."""
     arguments = parser("test", "run workflows and compare with expectations", examples=EXAMPLES)
     arguments.add_argument("files", type=Path, nargs="+", metavar="FILE.jsonl")
     arguments.add_argument("--only", default="", help="rows whose id holds this text")
     arguments.add_argument("--fixtures", default="", help="what {FIXTURES} stands for")
     options = arguments.parse_args(argv)
-    rows: list[dict[str, Any]] = []
-    for path in options.files:
-        rows += read_rows(path, options.fixtures)
-    rows = [row for row in rows if options.only in str(row.get("id", ""))]
+    try:
+        rows = _chosen(options.files, options.fixtures, options.only)
+    except PenstockError as error:
+        return refused("test", error)
     passed = asyncio.run(_run(rows))
     print(f"{passed} passed, {len(rows) - passed} failed")
     return 0 if passed == len(rows) else 1
+
+
+def _chosen(files: list[Path], fixtures: str, only: str) -> list[dict[str, Any]]:
+    """The rows to run: at least one, since a run of nothing would look like a success."""
+    rows = [row for path in files for row in read_rows(path, fixtures)]
+    if not rows:
+        raise PenstockError(
+            "there is no row in " + ", ".join(map(str, files)),
+            remedy="give one JSON object with `workflow` and `expected` per line",
+        )
+    chosen = [row for row in rows if only in str(row["id"])]
+    if not chosen:
+        raise PenstockError(
+            f"none of {len(rows)} rows has {only!r} in its id", remedy="give another --only"
+        )
+    return chosen
 
 
 def read_rows(path: Path, fixtures: str = "") -> list[dict[str, Any]]:

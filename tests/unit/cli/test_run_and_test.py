@@ -135,3 +135,35 @@ def test_rows_are_compared_and_counted(tmp_path: Path, capsys: pytest.CaptureFix
     assert lines[0] == "bad"
     assert "  status: 'success', expected 'error'" in lines
     assert lines[-1] == "1 passed, 1 failed"
+
+
+@pytest.mark.parametrize("more", [[], ["--items", "nowhere.json"]])
+def test_a_file_that_cannot_be_read_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    file = written(tmp_path, "wf.json", adding_one()) if more else "nowhere.json"
+
+    assert run.main([file, *more]) == 2
+    assert "nowhere.json cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "told"),
+    [
+        ("", [], "there is no row in"),
+        ("\n\n", [], "there is no row in"),
+        ('{"workflow": {}, "expected": {}, "id": "a"}', ["--only", "b"], "none of 1 rows has 'b'"),
+        ("nonsense", [], "rows.jsonl:1: not JSON"),
+    ],
+)
+def test_a_test_of_no_rows_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, more: list[str], told: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text)
+
+    status = test.main([str(path), *more])
+
+    printed = capsys.readouterr()
+    assert (status, printed.out) == (2, "")
+    assert told in printed.err
