@@ -6,6 +6,7 @@ import pytest
 
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus, KvEntry, Message
+from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.errors import BusError, StreamFullError, WrongLastSequenceError
 from penstock.subjects.streams import ConsumerSpec, StreamSpec, bucket
 from tests.contract.conftest import World, until
@@ -329,6 +330,20 @@ async def test_a_bucket_keeps_the_last_value_and_its_revision(world: World) -> N
 
         assert await plans.get("main.a") == KvEntry("main.a", b"2", second)
         assert await plans.get("main.b") is None
+
+
+async def test_a_value_that_no_message_holds_is_refused_without_losing_the_connection(
+    world: World,
+) -> None:
+    async with world.bus() as bus:
+        if isinstance(bus, MemoryBus):
+            pytest.skip("a process has no largest message")
+
+        with pytest.raises(BusError, match="more than the broker takes"):
+            await bus.bucket("plans").put("k", bytes(40 << 20))
+
+        assert bus.is_connected
+        assert await bus.bucket("plans").put("k", b"v")
 
 
 async def test_a_deleted_key_is_absent_and_can_be_created_again(world: World) -> None:

@@ -14,7 +14,7 @@ from penstock.subjects.bus import Bus
 from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.subjects.errors import BusError, PenstockError
 from penstock.workflow.compile import PlanCache
-from penstock.workflow.document import content_hash, decode, encode
+from penstock.workflow.document import DOCUMENT_BYTES_MAX, content_hash, decode, encode
 from penstock.workflow.plan import NodeTypes, Plan
 
 RETRY_S = 0.2
@@ -54,10 +54,11 @@ class Plans:
         return await future
 
     def add(self, document: dict[str, Any], then: Callable[[str], None]) -> None:
-        """Store an inline document where every owner finds it; `then` gets its hash."""
+        """Store an inline document where every owner finds it; `then` is told why it cannot be
+        used, or an empty text."""
         key = content_hash(document)
         if self.get(key) is not None:
-            then(key)
+            then("")
             return
         self._loads[f"+{key}"] = asyncio.ensure_future(self._store(key, document, then))
 
@@ -89,13 +90,26 @@ class Plans:
             then(found)
 
     async def _store(self, key: str, document: dict[str, Any], then: Callable[[str], None]) -> None:
-        payload = encode(document)
+        problem = ""
+        try:
+            payload = encode(document)
+            if len(payload) > DOCUMENT_BYTES_MAX:
+                # The broker would close the connection of whoever sends it too much.
+                raise PenstockError(f"it has {len(payload):,} bytes, which is too large")
+            await self._put(key, payload)
+            self._cache.add(document, key)
+        except PenstockError as error:
+            problem = f"The workflow that was passed on cannot be used: {error.message}"
+        except Exception as error:
+            problem = f"The workflow that was passed on cannot be compiled: {error!r}"
+        # Another execution may have stored the same document meanwhile.
+        self._loads.pop(f"+{key}", None)
+        then(problem)
+
+    async def _put(self, key: str, payload: bytes) -> None:
         while True:
             try:
                 await self._bucket.put(key, payload)
-                break
+                return
             except BusError:
                 await asyncio.sleep(RETRY_S)
-        self._cache.add(document, key)
-        del self._loads[f"+{key}"]
-        then(key)

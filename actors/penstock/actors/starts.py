@@ -221,8 +221,8 @@ class Starts:
                 return
             self._hold(request, DOCUMENT, is_written=False)
 
-        def stored(_: str) -> None:
-            around.mailbox.put_under_way(tenant, Envelope(Release(child)))
+        def stored(problem: str) -> None:
+            around.mailbox.put_under_way(tenant, Envelope(Release(child, problem)))
             around.wake()
 
         around.plans.add(document, stored)

@@ -60,6 +60,11 @@ class Appender:
         if not connection.is_live or connection.is_stalled:
             self._loop.call_later(_REFUSAL_S, on_ack, BusError("the broker is not reachable"))
             return
+        if len(payload) > connection.payload_bytes_max:
+            # The broker would close the connection for it, again at each try.
+            error = BusError(f"{len(payload)} bytes are more than the broker takes in one message")
+            self._loop.call_later(_REFUSAL_S, on_ack, error)
+            return
         token = b"%x" % next(self._tokens)
         self._waiting[token] = (self._loop.time() + ACK_TIMEOUT_S, on_ack)
         if self._sweeper is None:

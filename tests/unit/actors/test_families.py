@@ -1,6 +1,7 @@
 """Callers and the executions that they called: one never goes on without the other."""
 
 import asyncio
+import json
 from typing import Any
 
 from penstock.actors.execution.events import Finished
@@ -11,8 +12,9 @@ from penstock.actors.sleepers import PASSIVATE_AFTER_S
 from penstock.actors.starts import LOST
 from penstock.actors.wakeup import Continue
 from penstock.subjects import names
+from penstock.subjects.memory_broker import Stored
 from penstock.subjects.messages import Cancel, RunRequest
-from penstock.workflow.document import content_hash
+from penstock.workflow.document import DOCUMENT_BYTES_MAX, content_hash
 from tests.simulation.workflows import ALL, TRIGGER, document, node
 from tests.unit.actors.owner import Owner, owned
 from tests.unit.actors.test_partition import ends, errors
@@ -151,3 +153,42 @@ def test_a_child_that_cannot_be_taken_up_ends_once_and_its_callers_are_told() ->
         assert len(owner.partition.table) == 0
 
     owned(test)
+
+
+def inline_caller(called: Any) -> Any:
+    """A workflow that calls one which it carries along."""
+    settings = {"source": "parameter", "workflowJson": json.dumps(called), "options": {}}
+    call = node("call", "executeWorkflow", 1.2, **settings)
+    return document("inlining", TRIGGER, call, edges={"start": [["call"]]})
+
+
+def test_two_callers_may_carry_the_same_workflow_along_at_once() -> None:
+    async def test(owner: Owner) -> None:
+        top = inline_caller(ALL["inline"])
+        await owner.store("top", top)
+        for execution in ("e1", "e2"):
+            owner.run(execution, "top", plan=content_hash(top))
+        await asyncio.sleep(2)
+
+        assert ends(owner) == dict.fromkeys(("e1", "e1-1", "e2", "e2-1"), "success")
+
+    owned(test)
+
+
+def test_a_workflow_carried_along_that_is_too_large_is_told_and_not_stored() -> None:
+    async def test(owner: Owner) -> None:
+        too_large = {**ALL["inline"], "name": "=" * (DOCUMENT_BYTES_MAX + 1)}
+        told: list[str] = []
+        owner.shared.plans.add(too_large, told.append)
+        await asyncio.sleep(1)
+
+        assert len(told) == 1
+        assert "too large" in told[0]
+        largest = max(owner.broker.stream("KV_plans").messages.values(), key=_size)
+        assert _size(largest) < DOCUMENT_BYTES_MAX
+
+    owned(test)
+
+
+def _size(stored: Stored) -> int:
+    return len(stored.message.payload)
