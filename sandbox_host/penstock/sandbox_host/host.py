@@ -3,7 +3,8 @@
 Order of things for each batch: run, append the results, and only when the broker has them
 acknowledge the batch. So whoever dies in between loses nothing: the batch is delivered again, and
 a result that comes twice counts once, by its step's number and attempt. Results that are ready
-together leave together, per partition. A batch that takes long is kept alive every second.
+together leave together, per partition. A batch that takes long is kept alive every second; one
+that is delivered again nevertheless is answered again, not run again (`once`).
 
 Back-pressure: a host asks for messages while it has free slots, and for nothing while it drains.
 """
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from penstock.sandbox_host.executor import Executor
+from penstock.sandbox_host.once import Once
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus, Message, WorkSubscription
 from penstock.subjects.codec import Codec, CodecError
@@ -49,10 +51,11 @@ class TierServer:
     def __init__(self, bus: Bus, executor: Executor, *, region: str, tier: str, slots: int) -> None:
         self._bus = bus
         self._executor = executor
+        self._once = Once(executor.run)
         self._region = region
         self._tier = tier
         self._slots = slots
-        self._batches: dict[str, _Batch] = {}
+        self._batches: set[_Batch] = set()
         self._outboxes: dict[int, _Outbox] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._appended = 0
@@ -81,7 +84,7 @@ class TierServer:
         try:
             await asyncio.wait_for(self._is_idle.wait(), grace_s)
         except TimeoutError:
-            for batch in self._batches.values():
+            for batch in self._batches:
                 self._queue.nak(batch.message)
         for task in self._tasks:
             task.cancel()
@@ -96,7 +99,7 @@ class TierServer:
 
     def _tick(self) -> None:
         self._ticker = asyncio.get_running_loop().call_later(PROGRESS_S, self._tick)
-        for batch in self._batches.values():
+        for batch in self._batches:
             self._queue.progress(batch.message)
 
     def _received(self, message: Message) -> None:
@@ -113,7 +116,7 @@ class TierServer:
             self._queue.offer(1)
             return
         batch = _Batch(message, len(steps))
-        self._batches[message.reply] = batch
+        self._batches.add(batch)
         self._is_idle.clear()
         for step in steps:
             task = asyncio.ensure_future(self._run(batch, step))
@@ -131,7 +134,7 @@ class TierServer:
         bury(self._bus, self._region, letter_of(message, UNREADABLE, error.message), stored)
 
     async def _run(self, batch: _Batch, step: Step) -> None:
-        result = await self._executor.run(step)
+        result = await self._once.run(step)
         outbox = self._outboxes.setdefault(step.partition, _Outbox())
         outbox.waiting.append((batch, result))
         if not outbox.is_sending:
@@ -161,7 +164,7 @@ class TierServer:
 
         def on_ack(result: Ack | Exception) -> None:
             if isinstance(result, Ack):
-                self._stored(sending)
+                self._stored(sending, len(frame))
                 then()
             else:
                 # No connection, or the stream is full: the steps stay ours meanwhile.
@@ -192,11 +195,14 @@ class TierServer:
             partition, sending[:half], lambda: self._append(partition, sending[half:], then)
         )
 
-    def _stored(self, sent: list[tuple[_Batch, StepResult]]) -> None:
+    def _stored(self, sent: list[tuple[_Batch, StepResult]], payload_bytes: int) -> None:
         self.finished += len(sent)
-        for batch, _ in sent:
+        for batch, result in sent:
+            # Its share: what each of them takes alone is not worth encoding it again.
+            self._once.stored(result, payload_bytes // len(sent))
             batch.left -= 1
-            if batch.left == 0 and self._batches.pop(batch.message.reply, None) is not None:
+            if batch.left == 0:
+                self._batches.discard(batch)
                 self._queue.ack(batch.message)
                 if not self._is_draining:
                     self._queue.offer(1)

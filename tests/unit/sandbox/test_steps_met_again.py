@@ -1,0 +1,164 @@
+"""A sandbox host that is given a step again: it answers again and runs nothing twice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from penstock.sandbox_host.host import STEPS, TierServer
+from penstock.sandbox_host.once import Once
+from penstock.subjects import names
+from penstock.subjects.bus import Ack, Message
+from penstock.subjects.bus_memory import MemoryBus
+from penstock.subjects.codec import Codec
+from penstock.subjects.memory_broker import Faults, MemoryBroker
+from penstock.subjects.messages import Outcome, Step, StepResult
+from penstock.subjects.streams import Budget, ensure
+from tests.security.sandbox_steps import step
+from tests.simulation import virtual
+
+RESULTS: Codec[list[StepResult]] = Codec(list[StepResult])
+LONG_S = 10.0
+
+
+class CountingExecutor:
+    """Notes what it runs; each step takes `LONG_S`."""
+
+    host_id = "h1"
+
+    def __init__(self) -> None:
+        self.ran: list[int] = []
+
+    async def run(self, step: Step) -> StepResult:
+        self.ran.append(step.seq)
+        await asyncio.sleep(LONG_S)
+        return StepResult(step.execution, step.seq, step.attempt, Outcome([[]]), "h1", 0, 1)
+
+
+class World:
+    """A host and an owner that sends it steps, on a broker that can fail."""
+
+    def __init__(self) -> None:
+        self.broker = MemoryBroker(Faults())
+        self.owner = MemoryBus(self.broker)
+        self.host = MemoryBus(self.broker)
+        self.executor = CountingExecutor()
+        self.results: list[int] = []
+
+    async def start(self) -> None:
+        await ensure(self.owner, "local", Budget(file_bytes=1 << 30))
+        self.owner.follow("DONE", names.done("local", 0), 1, self._received)
+        executor = self.executor
+        self.server = TierServer(self.host, executor, region="local", tier="process", slots=4)  # type: ignore[arg-type]
+        await self.server.start()
+
+    def send(self, *numbers: int) -> None:
+        """One batch of steps."""
+        steps = [step(b"{}") for _ in numbers]
+        for made, number in zip(steps, numbers, strict=True):
+            made.seq = number
+        self.owner.append(names.steps("local", "process"), STEPS.encode(steps), _stored)
+
+    def stored_steps(self) -> int:
+        return len(self.broker.stream("STEPS").messages)
+
+    def _received(self, message: Message) -> None:
+        self.results += [result.seq for result in RESULTS.decode(message.payload)]
+
+
+def _stored(result: Ack | Exception) -> None:
+    assert isinstance(result, Ack), result
+
+
+def played(test: Callable[[World], Awaitable[None]]) -> None:
+    async def main() -> None:
+        world = World()
+        await world.start()
+        try:
+            await test(world)
+        finally:
+            await world.server.drain(0)
+
+    virtual.run(main())
+
+
+def test_steps_that_run_through_a_long_outage_run_once() -> None:
+    async def test(world: World) -> None:
+        world.send(1, 2)
+        world.send(3)
+        await asyncio.sleep(1)
+        world.host.disconnect()
+        await asyncio.sleep(5)  # the broker gives up on the host and queues its steps again
+        world.host.reconnect()
+        await asyncio.sleep(3 * LONG_S)
+
+        assert sorted(world.executor.ran) == [1, 2, 3]
+        assert set(world.results) == {1, 2, 3}
+        assert world.stored_steps() == 0
+        assert world.server.free == 4
+
+    played(test)
+
+
+def test_a_step_sent_again_after_its_answer_was_lost_is_answered_again_without_running() -> None:
+    async def test(world: World) -> None:
+        world.send(1)
+        await asyncio.sleep(LONG_S + 1)
+        assert world.results == [1]
+
+        world.send(1)
+        await asyncio.sleep(1)
+
+        assert world.executor.ran == [1]
+        assert world.results == [1, 1]
+
+    played(test)
+
+
+def test_another_attempt_of_a_step_runs() -> None:
+    async def main() -> None:
+        executor = CountingExecutor()
+        once = Once(executor.run)
+        first, second = step(b"{}"), step(b"{}")
+        second.attempt += 1
+
+        await asyncio.gather(once.run(first), once.run(second))
+
+        assert executor.ran == [1, 1]
+
+    virtual.run(main())
+
+
+def test_what_is_remembered_is_bounded_by_count_and_by_bytes() -> None:
+    async def main() -> None:
+        executor = CountingExecutor()
+        once = Once(executor.run, results_max=2, bytes_max=100)
+
+        async def answer(number: int, payload_bytes: int) -> None:
+            asked = step(b"{}")
+            asked.seq = number
+            once.stored(await once.run(asked), payload_bytes)
+
+        for number in (1, 2, 3, 1):  # the third takes the place of the first
+            await answer(number, 10)
+        assert executor.ran == [1, 2, 3, 1]
+
+        await answer(4, 95)  # leaves no room for the others
+        await answer(1, 10)
+        assert executor.ran == [1, 2, 3, 1, 4, 1]
+
+    virtual.run(main())
+
+
+def test_a_step_whose_run_was_cut_short_runs_when_it_comes_again() -> None:
+    async def main() -> None:
+        executor = CountingExecutor()
+        once = Once(executor.run)
+        cut = asyncio.ensure_future(once.run(step(b"{}")))
+        await asyncio.sleep(1)
+        cut.cancel()
+        await asyncio.gather(cut, return_exceptions=True)
+
+        await once.run(step(b"{}"))
+
+        assert executor.ran == [1, 1]
+
+    virtual.run(main())
