@@ -168,6 +168,29 @@ def test_a_failed_execution_can_be_retried(product: Product) -> None:
     assert product.finished(retried.json["id"])["status"] == "success"
 
 
+def test_a_waiting_execution_shows_the_runs_of_the_nodes_that_ran(product: Product) -> None:
+    product.create(
+        chain(
+            "long after a set",
+            webhook("long-after-set", "onReceived"),
+            assign("Before", n=1),
+            node("Wait", "wait", 1.1, amount=1, unit="hours"),
+        )
+    )
+    execution = product.webhook("long-after-set", {}).headers["x-penstock-execution"]
+
+    def waiting() -> Any:
+        shown = product.api("GET", f"/executions/{execution}").json
+        return shown if shown.get("status") == "waiting" and shown["runs"] else None
+
+    shown = until(waiting, seconds=10)
+
+    assert (shown["waiting_for"], shown["until_ms"] > 0) == ("timer", True)
+    assert shown["last_node"] in {"Before", "Wait"}
+    assert outputs(shown, "Before") == [{"n": 1}]
+    assert product.api("POST", f"/executions/{execution}/cancel").status in {200, 202}
+
+
 def test_a_waiting_execution_can_be_canceled(product: Product) -> None:
     product.create(
         chain(

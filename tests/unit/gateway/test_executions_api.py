@@ -7,7 +7,7 @@ import pytest
 from penstock.subjects.history import Recorded
 from penstock.subjects.ids import new_id
 from penstock.subjects.messages import Cancel, RunRequest
-from penstock.subjects.views import ExecutionView
+from penstock.subjects.views import ExecutionView, NodeRunView
 from tests.unit.gateway.harness import Gateway, chain, no_op, until, webhook
 
 ID = new_id(1_700_000_000_000)
@@ -98,6 +98,31 @@ async def test_what_ended_is_read_from_the_history_and_what_is_open_from_its_own
     assert shown[ended]["status"] == "success"
     assert shown[both]["last_node"] == "newer"
     assert (await gw.api("GET", f"/executions/{new_id(4)}")).status == 404
+
+
+async def test_what_is_open_shows_the_runs_that_the_history_has_and_its_owner_has_not(
+    gw: Gateway,
+) -> None:
+    ran = NodeRunView(index=0, status="success", finished_ms=5, outputs=[[{"json": {"a": 1}}]])
+    again = NodeRunView(index=1, status="success", finished_ms=0)
+    asleep, ahead = new_id(1), new_id(2)
+    gw.owners.views = {
+        asleep: view("waiting", asleep, waiting_for="timer", until_ms=7, is_partial=True),
+        ahead: view("running", ahead, last_node="B", runs={"A": [ran], "B": [again]}),
+    }
+    gw.owners.ended = {
+        asleep: view("running", asleep, last_node="A", runs={"A": [ran]}),
+        ahead: view("running", ahead, last_node="A", runs={"A": [ran]}),
+    }
+
+    shown, newer = [
+        (await gw.api("GET", f"/executions/{execution}")).json for execution in (asleep, ahead)
+    ]
+
+    assert (shown["status"], shown["waiting_for"], shown["until_ms"]) == ("waiting", "timer", 7)
+    assert shown["last_node"] == "A"
+    assert shown["runs"]["A"][0]["outputs"] == [[{"json": {"a": 1}}]]
+    assert (newer["last_node"], sorted(newer["runs"])) == ("B", ["A", "B"])
 
 
 async def test_another_tenants_open_execution_is_not_there(gw: Gateway) -> None:

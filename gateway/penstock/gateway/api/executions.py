@@ -1,7 +1,8 @@
 """Endpoints of executions: start, read, list, cancel, retry.
 
 Reading joins two views of one thing. The history is complete but late; an execution that it does
-not know as ended may be open, and then its owner's state is shown instead.
+not know as ended may be open, and then its owner says how it stands. The owner keeps only the runs
+that later nodes may read, so the runs are the history's, unless the history is behind.
 """
 
 from typing import Any
@@ -54,12 +55,24 @@ async def read(call: ApiCall) -> ExecutionView:
         return recorded
     live = (await call.parts.owners.state(execution)).view
     if live is not None and live.tenant == call.tenant:
-        return live
+        return live if recorded is None else _joined(live, recorded)
     if recorded is not None:
         return recorded
     if outage is not None:
         raise outage
     raise _not_found(execution)
+
+
+def _joined(live: ExecutionView, recorded: ExecutionView) -> ExecutionView:
+    """The owner's word on how it stands, with the runs of whichever knows more of them."""
+    if _count_runs(recorded) >= _count_runs(live):
+        live.runs = recorded.runs
+    live.last_node = live.last_node or recorded.last_node
+    return live
+
+
+def _count_runs(view: ExecutionView) -> int:
+    return sum(len(runs) for runs in view.runs.values())
 
 
 async def list_all(call: ApiCall) -> ExecutionList:
