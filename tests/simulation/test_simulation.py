@@ -24,6 +24,10 @@ def test_a_seed_plays_the_same_twice() -> None:
     assert play(7) == play(7)
 
 
+def test_some_seeds_write_snapshots_while_things_go_wrong() -> None:
+    assert play(2)["snapshots"] > 20
+
+
 def finds(seeds: range) -> bool:
     for seed in seeds:
         try:

@@ -11,13 +11,14 @@ from random import Random
 from penstock.actors.host import Host
 from penstock.actors.inbox import SIGNALS
 from penstock.actors.journal import RUNS
-from penstock.actors.shared import Shared
+from penstock.actors.shared import SNAPSHOT_S, Shared
+from penstock.actors.snapshot import HEAD
 from penstock.nodes.registry import REGISTRY
 from penstock.subjects import names
 from penstock.subjects.bus import Ack
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.ids import new_id, partition_of, root_of
-from penstock.subjects.memory_broker import Faults, MemoryBroker
+from penstock.subjects.memory_broker import Faults, MemoryBroker, Stored
 from penstock.subjects.messages import Cancel, ReplyTo, Resume, RunRequest, Signal, TenantLimits
 from penstock.subjects.streams import Budget, ensure
 from penstock.subjects.workflows import Version, WorkflowRecord, workflow_key, workflow_record
@@ -35,13 +36,14 @@ PARTITIONS = 2
 class SimHost:
     """An actor host as a process: it can be killed, frozen, cut off."""
 
-    def __init__(self, broker: MemoryBroker, owner: str) -> None:
+    def __init__(self, broker: MemoryBroker, owner: str, snapshot_s: float) -> None:
         loop = asyncio.get_running_loop()
         self.bus = FreezingBus(broker)
         self.clock = VirtualClock(loop)
         self.shared = Shared(
             self.bus, self.clock, "local", PARTITIONS, owner, REGISTRY, resume_base="http://sim"
         )
+        self.shared.snapshot_s = snapshot_s
         self.host = Host(self.shared)
         self._task = loop.create_task(self._run())
         self._beating: asyncio.Task[None] | None = None
@@ -139,6 +141,7 @@ class World:
         self.ran: Counter[tuple[str, int, int]] = Counter()
         self.offset_ms = 0
         """What the clocks of new hosts are ahead."""
+        self.snapshot_s = SNAPSHOT_S
         self._owners = 0
 
     async def start(self) -> None:
@@ -152,6 +155,8 @@ class World:
             frame = workflow_record.encode(record)
             await bus.bucket("workflows").put(workflow_key("main", name), frame)
         await self.set_schedule(is_on=True)
+        self._heads = 0
+        self.broker.stream("SNAP").listeners.append(self._on_snapshot)
         self.ledger = Ledger(self.broker, PARTITIONS, self.plans)
         self.gateway = SimGateway(self.broker, self.random)
         for _ in range(2):
@@ -161,7 +166,7 @@ class World:
     def add_host(self) -> SimHost:
         """Start an actor host."""
         self._owners += 1
-        host = SimHost(self.broker, f"owner-{self._owners}")
+        host = SimHost(self.broker, f"owner-{self._owners}", self.snapshot_s)
         host.clock.offset_ms = self.offset_ms
         self.hosts.append(host)
         return host
@@ -185,6 +190,10 @@ class World:
         frame = workflow_record.encode(record)
         await self._admin.bucket("workflows").put(workflow_key("main", name), frame)
 
+    def _on_snapshot(self, stored: Stored) -> None:
+        is_head = stored.message.subject.endswith(".head")
+        self._heads += is_head and bool(HEAD.decode(stored.message.payload).chunks)
+
     async def limit_concurrency(self, most: int) -> None:
         """Let so many executions of the tenant run at once (-1: any number)."""
         partition = partition_of("tenant/main", PARTITIONS)
@@ -196,6 +205,10 @@ class World:
         for number, position in self.ledger.positions.items():
             key = f"history.local.{number}"
             await self._admin.bucket("marks").put(key, b"%d" % position)
+
+    def snapshots(self) -> int:
+        """How many heads were written, those that only open an epoch included."""
+        return self._heads
 
     def close(self) -> None:
         """End everything."""

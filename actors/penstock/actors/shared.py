@@ -19,6 +19,7 @@ from penstock.subjects.errors import BusError
 from penstock.workflow.plan import NodeTypes
 
 RETRY_S = 0.5
+SNAPSHOT_S = 60.0
 
 
 class Live(Protocol):
@@ -32,7 +33,8 @@ class Live(Protocol):
 @dataclass(eq=False)
 class Shared:
     """One host's connection, clock and caches. `owner` names the process, never used twice;
-    `timezone` is that of workflows which name none."""
+    `timezone` is that of workflows which name none; `snapshot_s` how old a partition's snapshot
+    gets while there is work."""
 
     bus: Bus
     clock: Clock
@@ -42,6 +44,7 @@ class Shared:
     types: NodeTypes
     resume_base: str = ""
     timezone: str = DEFAULT_TIMEZONE
+    snapshot_s: float = SNAPSHOT_S
     plans: Plans = field(init=False)
     directory: Directory = field(init=False)
     marks: Marks = field(init=False)

@@ -18,7 +18,6 @@ from penstock.subjects import names
 from penstock.subjects.errors import PenstockError
 
 TRANSITIONS = 50_000
-SECONDS = 60.0
 EARLY_S = 1.0
 RETRY_S = 5.0
 REPLIES_MS = 10_000
@@ -71,7 +70,7 @@ class Snapshotting:
         """Whether a snapshot should begin when memory equals the journal next."""
         if self._task is not None or not self._since:
             return False
-        return self._since >= TRANSITIONS or now_s - self._at_s >= SECONDS
+        return self._since >= TRANSITIONS or now_s - self._at_s >= self._shared.snapshot_s
 
     def is_early_due(self, now_s: float) -> bool:
         """Whether one should begin for the sake of room."""
@@ -133,7 +132,7 @@ class Snapshotting:
         except PenstockError as error:
             log.warning("partition %d: no snapshot now: %s", self._partition, error)
             self._since += since
-            self._at_s = loop.time() - SECONDS + RETRY_S
+            self._at_s = loop.time() - self._shared.snapshot_s + RETRY_S
         finally:
             self._writing = None
             self._task = None
