@@ -59,6 +59,7 @@ class Snapshotting:
         self._task: asyncio.Task[None] | None = None
         self._head: Head | None = None
         self._since = 0
+        self._is_closed = False
         self._at_s = asyncio.get_running_loop().time()
 
     def before_change(self, execution: str) -> None:
@@ -96,12 +97,15 @@ class Snapshotting:
         """Write a snapshot and wait for it; nothing else may be going on."""
         if self._task is not None:
             await asyncio.wait((self._task,))
+        if self._is_closed:
+            return  # meanwhile: nobody would stop what began now
         self.begin(position)
         assert self._task is not None
         await asyncio.wait((self._task,))
 
     def close(self) -> None:
         """Stop writing; what is incomplete has no head and does not count."""
+        self._is_closed = True
         if self._task is not None:
             self._task.cancel()
 

@@ -180,3 +180,19 @@ def test_what_no_head_could_hold_beside_the_executions_comes_back() -> None:
         assert loaded[0].rest == rest
 
     owned(test)
+
+
+def test_an_owner_that_ends_while_it_waits_for_one_snapshot_begins_no_other() -> None:
+    async def test(owner: Owner) -> None:
+        snapshotting, position = owner.partition.snapshotting, owner.partition._position()
+        snapshotting.begin(position)
+        last = asyncio.ensure_future(snapshotting.save_now(position))
+        await asyncio.sleep(0)
+        in_force = await owner.bus.last("SNAP", HEAD_SUBJECT)
+
+        owner.partition.close()
+        await last
+
+        assert await owner.bus.last("SNAP", HEAD_SUBJECT) == in_force
+
+    owned(test)
