@@ -20,6 +20,9 @@ from penstock.supervisor import nats as nats_launcher
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.nats import NatsServer
 
+KINDS = ("gateway", "actors", "sandbox", "projector")
+"""The programs that give signs of life; each has the role of its name."""
+
 
 def run(play: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(play, 30))
@@ -184,6 +187,26 @@ def test_a_watcher_sees_taps(server: NatsServer) -> None:
     run(play())
 
 
+@pytest.mark.parametrize("role", KINDS)
+def test_a_program_gives_signs_of_life_of_its_own_kind_only(server: NatsServer, role: str) -> None:
+    """A sandbox host that says it were an actor host would keep partitions from being taken."""
+
+    async def play() -> None:
+        async with bus_as(server, "gateway") as gateway, bus_as(server, role) as program:
+            heard: asyncio.Queue[Message] = asyncio.Queue()
+            gateway.subscribe("hb.>", heard.put_nowait)
+            while heard.empty():
+                program.publish(names.heartbeat(role, "x"), b"")
+                await asyncio.sleep(0.01)
+            assert (await heard.get()).subject == f"hb.{role}.x"
+
+    run(play())
+    for other in KINDS:
+        if other != role:
+            refusals = _refusals(server, role, publish=names.heartbeat(other, "x"))
+            assert "permissions violation for publish" in refusals[0].lower()
+
+
 @pytest.mark.parametrize(
     ("role", "subject"),
     [
@@ -194,6 +217,7 @@ def test_a_watcher_sees_taps(server: NatsServer) -> None:
         ("gateway", "exec.local.0.journal"),
         ("gateway", "$JS.API.STREAM.DELETE.EXEC"),
         ("gateway", "done.local.0"),
+        ("gateway", "tap.main.w.e.started"),
         ("actors", "$JS.API.STREAM.CREATE.X"),
         ("projector", "exec.local.0.journal"),
         ("projector", "$JS.API.STREAM.PURGE.EXEC"),
@@ -217,6 +241,7 @@ def test_a_role_may_not_publish_what_is_not_its_business(
         ("sandbox", "exec.>"),
         ("sandbox", "_INBOX.actors.>"),
         ("sandbox", "tap.>"),
+        ("sandbox", "hb.>"),
         ("gateway", "exec.>"),
         ("gateway", "_INBOX.admin.>"),
         ("tap", "exec.>"),

@@ -29,15 +29,15 @@ class Rights:
 
 ROLE_RIGHTS: dict[str, Rights] = {
     "gateway": Rights(
-        publish=("exec.*.*.in.>", "ask.>", "hb.>", "tap.>", "audit.*", "$JS.API.STREAM.INFO.*"),
+        publish=("exec.*.*.in.>", "ask.>", "hb.gateway.*", "$JS.API.STREAM.INFO.*"),
         subscribe=("reply.>", "tap.>", "hb.>"),
         write_buckets=("plans", "workflows", "routes"),
         read_buckets=("hosts", "marks"),
     ),
     "actors": Rights(
         publish=(
-            *("exec.>", "snap.>", "step.>", "done.>", "dead.>", "audit.*"),
-            *("reply.>", "ask.>", "hb.>", "tap.>", "$JS.API.STREAM.INFO.*"),
+            *("exec.>", "snap.>", "step.>", "done.>", "dead.>"),
+            *("reply.>", "ask.>", "hb.actors.*", "tap.>", "$JS.API.STREAM.INFO.*"),
         ),
         subscribe=("ask.>", "hb.>"),
         answers=True,
@@ -47,13 +47,12 @@ ROLE_RIGHTS: dict[str, Rights] = {
         read_buckets=("routes",),
     ),
     "sandbox": Rights(
-        publish=("done.>", "hb.>", "dead.>"),
-        subscribe=("hb.>",),
+        publish=("done.>", "hb.sandbox.*", "dead.>"),
         work=("STEPS",),
         read_buckets=("plans", "static"),
     ),
     "projector": Rights(
-        publish=("hb.>", "$JS.API.STREAM.INFO.*"),
+        publish=("hb.projector.*", "$JS.API.STREAM.INFO.*"),
         subscribe=("ask.*.history.*",),
         answers=True,
         read=("EXEC", "DEAD"),
