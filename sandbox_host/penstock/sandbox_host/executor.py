@@ -13,6 +13,7 @@ import msgspec
 from penstock.sandbox_host.pool import ProcessPool
 from penstock.sandbox_host.scopes import scope_of
 from penstock.sandbox_host.static_data import StaticDataReader, asks_for_static_data
+from penstock.sdk.node import Node
 from penstock.sdk.runner import run_node_async
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Outcome, Step, StepResult
@@ -69,7 +70,8 @@ class Executor:
         node = plan.nodes[step.node]
         if node.tier == "process" or node.needs_engine:
             await self._give_static_data(node, step)
-            return await self._pool.run(step, self._document(plan), timezone=plan.timezone)
+            outcome = await self._pool.run(step, self._document(plan), timezone=plan.timezone)
+            return _believed(node, outcome)
         return await run_node_async(scope_of(plan, step), self._services)
 
     async def _give_static_data(self, node: PlanNode, step: Step) -> None:
@@ -87,3 +89,11 @@ class Executor:
                 self._documents.clear()
             body = self._documents[plan.hash] = _encode(plan.document)
         return body
+
+
+def _believed(node: PlanNode, outcome: Outcome) -> Outcome:
+    """The outcome without effects that the node's type never gives: user code can forge any."""
+    if outcome.effects:
+        given = node.kind.effects if isinstance(node.kind, Node) else ()
+        outcome.effects = [each for each in outcome.effects if isinstance(each, given)] or None
+    return outcome

@@ -21,6 +21,7 @@ class ExecuteWorkflow(Node):
 
     type = "n8n-nodes-base.executeWorkflow"
     versions = (1, 1.1, 1.2, 1.3, 1.4)
+    effects = (CallEffect,)
 
     def run(self, call: Call) -> Outcome:
         source = call.param("source", 0, "database")

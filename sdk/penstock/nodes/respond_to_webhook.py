@@ -27,6 +27,7 @@ class RespondToWebhook(Node):
 
     type = "n8n-nodes-base.respondToWebhook"
     versions = (1, 1.1, 1.2, 1.3, 1.4, 1.5)
+    effects = (Respond,)
 
     def run(self, call: Call) -> Outcome:
         items = call.items

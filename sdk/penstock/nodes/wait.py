@@ -31,6 +31,7 @@ class Wait(Node):
 
     type = "n8n-nodes-base.wait"
     versions = (1, 1.1)
+    effects = (Sleep,)
 
     def run(self, call: Call) -> Outcome:
         resume = call.param("resume", 0, "timeInterval")

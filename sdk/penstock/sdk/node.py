@@ -20,8 +20,10 @@ from collections.abc import Awaitable
 from typing import Any, ClassVar, Literal
 
 from penstock.sdk.call import Call
-from penstock.subjects.messages import Outcome
+from penstock.subjects.messages import Effect, Outcome
 from penstock.workflow.plan import Tier
+
+EffectType = type[Effect]
 
 
 class Node:
@@ -34,6 +36,8 @@ class Node:
     required_inputs: ClassVar[int | Literal["all"]] = 1
     reads_inputs: ClassVar[bool] = False
     """Whether it looks again at earlier runs of the nodes that are wired to it (a loop does)."""
+    effects: ClassVar[tuple[EffectType, ...]] = ()
+    """What its runs may ask for beyond items. Where user code ran, others are not believed."""
 
     def run(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Turn the call's items into an outcome."""
