@@ -7,6 +7,7 @@ workflow must still be answered. A test skips only where the kernel lacks the la
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -520,7 +521,7 @@ return {host, callable: typeof globalThis.__host, std: typeof globalThis.std};
 
 def test_without_the_minimum_user_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "penstock.sandbox_host.pool.compile_filter", lambda: (b"", "no libseccomp here")
+        "penstock.sandbox_host.pool.compile_filter", lambda: (None, "no libseccomp here")
     )
 
     async def attempt(settings: PoolSettings) -> Outcome:
@@ -537,3 +538,32 @@ def test_without_the_minimum_user_code_is_refused(monkeypatch: pytest.MonkeyPatc
     assert refused.error is not None
     assert "no seccomp filter (no libseccomp here)" in refused.error.message
     assert first_json(weak) == {"ran": True}
+
+
+SIGNALLING = """
+import ctypes, os
+from penstock.sandbox_host import kernel
+from penstock.sandbox_host.policy import build_filter
+
+program = kernel.SeccompFilter(build_filter(has_own_processes=False))
+libc = ctypes.CDLL(None, use_errno=True)
+tgkill = {"x86_64": 234, "aarch64": 131}[os.uname().machine]
+kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+program.load()
+for pid in (os.getppid(), 1):
+    for answer in (libc.syscall(tgkill, pid, pid, 0), libc.kill(pid, 0)):
+        print(pid, answer, ctypes.get_errno())
+"""
+
+
+def test_where_processes_are_shared_no_other_can_be_signalled() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNALLING],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    parent = os.getpid()
+    assert ended.stdout.splitlines() == [f"{parent} -1 1"] * 2 + ["1 -1 1"] * 2, ended.stderr

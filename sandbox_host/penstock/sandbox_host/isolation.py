@@ -7,6 +7,8 @@ seccomp, and a file system closed off by a mount namespace or by Landlock; missi
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.sandbox_host.settings import Filters
+
 ALL_LAYERS = (
     "process",
     "namespaces",
@@ -70,11 +72,12 @@ def _because(isolation: Isolation, layer: str) -> str:
     return f" ({reason})" if reason else ""
 
 
-def compile_filter() -> tuple[bytes, str]:
-    """The seccomp program, or why there is none."""
+def compile_filter() -> tuple[Filters | None, str]:
+    """The seccomp programs, or why there are none."""
     try:
         from penstock.sandbox_host.policy import build_filter
 
-        return build_filter(), ""
+        own, shared = (build_filter(has_own_processes=has) for has in (True, False))
+        return Filters(own, shared), ""
     except (ImportError, OSError, RuntimeError, ValueError) as error:
-        return b"", f"{type(error).__name__}: {error}"
+        return None, f"{type(error).__name__}: {error}"

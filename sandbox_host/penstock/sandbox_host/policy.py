@@ -3,6 +3,9 @@
 Built once, in the host, by libseccomp, and loaded as bytes by each worker: building in the worker
 would cost milliseconds and put a C library between us and the kernel there. A refused call fails
 with EPERM, so that library code which merely asks goes on without.
+
+Signals go to the worker itself only. In a process namespace of its own no other process has a
+number; without one every process of the machine has, so there no signal may be sent at all.
 """
 
 import errno
@@ -23,7 +26,7 @@ exit_group rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait rt_sigpendin
 sigaltstack pause gettid getpid getppid getuid geteuid getgid getegid getresuid getresgid
 getgroups getpgrp getpgid getsid clock_gettime clock_getres clock_nanosleep nanosleep
 gettimeofday time times getrusage getrlimit sysinfo uname getrandom getcpu restart_syscall
-arch_prctl set_tid_address setitimer getitimer alarm wait4 waitid capget tgkill
+arch_prctl set_tid_address setitimer getitimer alarm wait4 waitid capget
 """
 
 _THREAD_FLAGS = 0x00010000 | 0x100 | 0x800
@@ -37,7 +40,7 @@ _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
 _PROT_WRITE, _PROT_EXEC, _MAP_ANONYMOUS = 2, 4, 0x20
 
 
-def build_filter() -> bytes:
+def build_filter(*, has_own_processes: bool) -> bytes:
     """The filter as the kernel takes it; `ImportError` or `OSError` without libseccomp."""
     import pyseccomp as sc
 
@@ -48,6 +51,9 @@ def build_filter() -> bytes:
     # "No such call" makes libraries fall back to calls that the list knows.
     for name in ("clone3", "io_uring_setup"):
         rules.add_rule(sc.ERRNO(errno.ENOSYS), name)
+    if has_own_processes:
+        rules.add_rule(sc.ALLOW, "tgkill")
+        rules.add_rule(sc.ALLOW, "kill", sc.Arg(0, sc.EQ, 1))
     _add_arguments(rules, sc)
     with tempfile.TemporaryFile() as file:
         rules.export_bpf(file)
@@ -73,7 +79,6 @@ def _add_arguments(rules: object, sc: object) -> None:
         for value in values:
             allow(name, equal(index, value))
     allow("prlimit64", equal(0, 0), equal(2, 0))
-    allow("kill", equal(0, 1))
     # Nothing is writable and executable: extension modules are mapped from read-only files.
     both = _PROT_WRITE | _PROT_EXEC
     allow("mmap", masked(2, both, 0))

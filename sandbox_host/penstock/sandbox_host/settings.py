@@ -21,6 +21,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     cpu_s: int = 3_600
 
 
+class Filters(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Seccomp programs: for a worker that is alone among processes, and for one that is not."""
+
+    own: bytes
+    shared: bytes
+
+
 class ZygoteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Sent to a zygote as its first message. `filter` is the compiled seccomp program."""
 
@@ -29,13 +36,13 @@ class ZygoteSettings(msgspec.Struct, frozen=True, kw_only=True):
     hidden: list[str]
     links: list[tuple[str, str]]
     devices: list[str]
-    filter: bytes
+    filters: Filters | None
     uid: int
     limits: Limits = Limits()
 
     @classmethod
     def of_this_machine(
-        cls, *, filter_program: bytes, uid: int, limits: Limits
+        cls, *, filter_program: Filters | None, uid: int, limits: Limits
     ) -> "ZygoteSettings":
         """The settings for the interpreter and packages that this process runs on."""
         return cls(
@@ -44,7 +51,7 @@ class ZygoteSettings(msgspec.Struct, frozen=True, kw_only=True):
             hidden=tree.hidden_paths(),
             links=tree.links(),
             devices=list(tree.DEVICES),
-            filter=filter_program,
+            filters=filter_program,
             uid=uid,
             limits=limits,
         )

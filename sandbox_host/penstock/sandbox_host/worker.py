@@ -61,7 +61,11 @@ class Isolation:
         self._has_namespaces = has_namespaces
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         self._capabilities = kernel.Capabilities()
-        self._filter = kernel.SeccompFilter(config.filter) if config.filter else None
+        filters = config.filters
+        self._filter = None
+        if filters is not None:
+            program = filters.own if has_namespaces else filters.shared
+            self._filter = kernel.SeccompFilter(program)
         limits = config.limits
         self._limits = [
             (which, _within(which, value))
