@@ -115,8 +115,8 @@ class Alarm:
     async def _beat(self) -> None:
         passwords = json.loads((self._data / "secrets.json").read_text())
         url = (self._data / "run" / "nats-url").read_text().strip()
-        password = passwords["nats-sandbox"]
-        bus = await NatsBus.connect(url, user="sandbox", password=password, wait_s=10)
+        password = passwords["nats-actors"]
+        bus = await NatsBus.connect(url, user="actors", password=password, wait_s=10)
         while not self._stop.is_set():
             bus.publish(names.heartbeat("actors", "alarmed"), self._sign)
             await asyncio.sleep(0.2)
