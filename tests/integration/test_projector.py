@@ -22,14 +22,16 @@ from penstock.actors.plans import Plans
 from penstock.actors.projector import projector as projecting
 from penstock.actors.projector.projector import Projector, Settings
 from penstock.nodes.registry import REGISTRY
+from penstock.subjects import names
 from penstock.subjects.blobs import BlobStore, Place
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.clock import SystemClock
+from penstock.subjects.codec import VERSION
 from penstock.subjects.errors import BusError
 from penstock.subjects.history import HistoryClient, HistoryError, ListExecutions
 from penstock.subjects.memory_broker import MemoryBroker
 from penstock.subjects.streams import Budget, ensure
-from tests.integration.journalist import NOW_MS, PLAN, WAITING_PLAN, Journalist
+from tests.integration.journalist import NOW_MS, PLAN, WAITING_PLAN, Journalist, append
 from tests.servers import PostgresServer, postgres_server
 
 numbers = itertools.count(1)
@@ -51,20 +53,21 @@ class World:
         self.bus = MemoryBus(self.broker)
         self.journalist = Journalist(self.bus)
         self.history = HistoryClient(self.bus, "local")
-        self.projector = self._projector()
+        self.accepts_gap = False
+        self.projector = self.new_projector()
 
     async def prepare(self) -> None:
         await ensure(self.bus, "local", Budget(file_bytes=1 << 30))
         await self.journalist.save_plans()
 
-    def _projector(self) -> Projector:
-        settings = Settings(postgres_url=self.url, region="local")
+    def new_projector(self) -> Projector:
+        settings = Settings(postgres_url=self.url, region="local", accepts_gap=self.accepts_gap)
         return Projector(MemoryBus(self.broker), self.blobs, SystemClock(), settings)
 
     @contextlib.asynccontextmanager
     async def projecting(self) -> AsyncIterator[Projector]:
         """A projector's life, ended without ceremony."""
-        self.projector = self._projector()
+        self.projector = self.new_projector()
         store = Store(self.url, self.blobs)
         answers = Answering(self.bus, store, Plans(self.bus, REGISTRY), self.projector)
         answers.start("local")
@@ -481,6 +484,90 @@ def test_marks_let_owners_trim_what_is_stored_and_keep_what_still_waits(world: W
                     assert marks[entry.key] <= expected[entry.key]
                 if marks == expected:
                     break
+
+    play(scenario)
+
+
+async def trimmed_behind_its_marks(world: World) -> None:
+    """A day projected to a database, EXEC trimmed to the marks, and one more execution."""
+    await world.prepare()
+    journalist = world.journalist
+    async with world.projecting():
+        await journalist.run_all([journalist.request() for _ in range(20)])
+        await world.caught_up()
+        marks = world.bus.bucket("marks")
+        for partition in (0, 1):
+            async with asyncio.timeout(20):
+                while (entry := await marks.get(mark_key("local", partition))) is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+            assert entry.value is not None
+            subject = f"exec.local.{partition}.>"
+            await world.bus.purge("EXEC", subject, before=int(entry.value))
+    await journalist.run_all([journalist.request()])
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+def test_a_database_that_lacks_what_was_trimmed_is_refused_and_nothing_moves(
+    world: World, postgres: PostgresServer
+) -> None:
+    async def scenario() -> None:
+        await trimmed_behind_its_marks(world)
+        right_url, world.url = world.url, postgres.database(f"history{next(numbers)}")
+        wrong = world.new_projector()
+        task = asyncio.create_task(wrong.run())
+        await until(lambda: wrong.problem)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+        assert "this database holds it up to 0 only" in wrong.problem
+        assert "PENSTOCK_POSTGRES_URL" in wrong.problem
+        assert (wrong.is_storing, wrong.position) == (False, 0)
+
+        world.url = right_url
+        async with world.projecting() as right:
+            await world.caught_up()
+            assert right.problem == right.gap == ""
+        assert len(await world.contents()) == 21
+
+    play(scenario)
+
+
+def test_going_on_without_what_was_trimmed_has_to_be_asked_for_and_is_said(
+    world: World, postgres: PostgresServer
+) -> None:
+    async def scenario() -> None:
+        await trimmed_behind_its_marks(world)
+        world.url = postgres.database(f"history{next(numbers)}")
+        world.accepts_gap = True
+        async with world.projecting() as projector:
+            await world.caught_up()
+            assert "had reached" in projector.gap
+        assert len(await world.contents()) >= 1
+
+    play(scenario)
+
+
+def test_a_record_of_a_newer_program_is_waited_for_and_what_is_before_is_stored(
+    world: World,
+) -> None:
+    async def scenario() -> None:
+        await world.prepare()
+        journalist = world.journalist
+        await journalist.run_all([journalist.request() for _ in range(5)])
+        before = (await world.bus.info("EXEC"))["last"]
+        await append(world.bus, names.journal("local", 0), bytes([VERSION + 1]) + b"\x90")
+        await journalist.run_all([journalist.request()])
+        async with world.projecting() as projector:
+            await until(lambda: "NewerVersionError" in projector.problem)
+            await until(lambda: projector.position == before)
+
+        assert len(await world.contents()) == 5
+        assert "upgrade" in projector.problem
 
     play(scenario)
 

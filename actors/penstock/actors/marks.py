@@ -17,7 +17,12 @@ log = logging.getLogger("penstock.actors")
 
 def mark_key(region: str, partition: int) -> str:
     """The key of a partition's mark."""
-    return f"history.{region}.{partition}"
+    return f"{mark_prefix(region)}{partition}"
+
+
+def mark_prefix(region: str) -> str:
+    """What the keys of a region's marks begin with."""
+    return f"history.{region}."
 
 
 class Marks:

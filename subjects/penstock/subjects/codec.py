@@ -27,6 +27,10 @@ class CodecError(PenstockError):
     """A frame that may not or cannot be decoded, or a message too large to send."""
 
 
+class NewerVersionError(CodecError):
+    """A frame of a later version: sound, but for a program that is newer than this one."""
+
+
 class Codec(Generic[T]):
     """Encodes and decodes messages of one type."""
 
@@ -54,7 +58,8 @@ class Codec(Generic[T]):
             raise CodecError(f"a frame of {len(frame)} bytes exceeds {MESSAGE_BYTES_MAX}")
         if frame[:1] != _PREFIX:
             found = frame[0] if frame else "none"
-            raise CodecError(
+            kind = NewerVersionError if frame[:1] > _PREFIX else CodecError
+            raise kind(
                 f"{self._name}: frame version {found}, this program reads {VERSION}",
                 remedy="upgrade the older of the two programs",
             )

@@ -38,6 +38,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     owner_token_file: Path | None = None
     history_days: int = 30
     """How long the history of an execution that is over is kept; 0: for ever."""
+    accepts_history_gap: bool = False
+    """Go on with a database that lacks what the broker no longer holds."""
     timezone: str = DEFAULT_TIMEZONE
     """Of workflows that name none."""
     log_level: str = "info"

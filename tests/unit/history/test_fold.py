@@ -11,6 +11,7 @@ from penstock.actors.history.replay import recording_of
 from penstock.actors.journal import RECORDS, RUNS, Entry, Happened, Held, Limited, Record
 from penstock.subjects import names
 from penstock.subjects.bus import Message
+from penstock.subjects.codec import VERSION, NewerVersionError
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Call, RunRequest, TenantLimits
 
@@ -174,6 +175,23 @@ def test_what_cannot_be_read_is_passed_over(subject: str) -> None:
 
     assert [row.id for row in batch.rows] == ["a"]
     assert batch.position == 3
+
+
+def test_a_record_of_a_newer_version_stops_the_fold_before_it_and_is_read_by_the_next_one() -> None:
+    stream = Stream()
+    stream.record(stream.ask("a"), ended("a"))
+    newer = stream.junk(names.journal("local", 0), bytes([VERSION + 1]) + b"\x90")
+    fold = Fold(0, {})
+    for message in stream.messages[:-1]:
+        fold.feed(message)
+
+    with pytest.raises(NewerVersionError, match="frame version"):
+        fold.feed(stream.messages[-1])
+
+    batch = fold.take()
+    assert [row.id for row in batch.rows] == ["a"]
+    assert batch.position == newer - 1
+    assert batch.floors == {"0": newer - 1}
 
 
 def test_events_whose_request_is_gone_are_passed_over_and_said_so(

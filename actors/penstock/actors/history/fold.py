@@ -7,6 +7,9 @@ are not over are kept in memory as their rows, so a batch is folded without aski
 Two numbers say how far it has got: everything up to `position` is in the batches taken, and a
 successor must read again from `read_from`, the oldest request that still waits, or its record
 would find nothing to join. Records that it reads again this way only empty the windows.
+
+What nobody can read is passed over. A record that only this program is too old for is not: what
+is behind `position` may be trimmed, so passing it over would lose its history for good.
 """
 
 import logging
@@ -18,7 +21,7 @@ import msgspec
 from penstock.actors.history import shapes
 from penstock.actors.history.rows import Row, day_of
 from penstock.subjects.bus import Message
-from penstock.subjects.codec import Codec, CodecError
+from penstock.subjects.codec import Codec, CodecError, NewerVersionError
 from penstock.subjects.errors import ErrorInfo
 
 log = logging.getLogger("penstock.projector")
@@ -75,9 +78,12 @@ class Fold:
         self._touched: set[str] = set()
 
     def feed(self, message: Message) -> None:
-        """Take in the next message of the stream."""
-        is_known = message.sequence <= self.position
+        """Take in the next message of the stream; `NewerVersionError` when it is a record of a
+        later version, which leaves the fold as it was before."""
+        self._take_in(message, is_known=message.sequence <= self.position)
         self.position = max(self.position, message.sequence)
+
+    def _take_in(self, message: Message, *, is_known: bool) -> None:
         _, _, partition, kind = (*message.subject.split(".", 3), "", "", "")[:4]
         if not partition.isdigit():
             return
@@ -90,7 +96,9 @@ class Fold:
                     self._windows[partition] = {}  # a dict emptied from its front is slow to scan
             elif kind == "in.run":
                 self._requests(window, message)
-        except (CodecError, msgspec.DecodeError):
+        except (CodecError, msgspec.DecodeError) as error:
+            if kind == "journal" and isinstance(error, NewerVersionError):
+                raise
             # Inputs like this the owner puts into DEAD; a record like this cannot have been read
             # by any owner either. Stopping here would keep all else from being seen.
             log.exception("message %d of EXEC cannot be read", message.sequence)

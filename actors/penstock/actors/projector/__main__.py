@@ -50,7 +50,10 @@ async def serve(config: Config) -> None:
     )
     blobs = BlobStore.local(config.data_dir / "blobs")
     settings = Settings(
-        postgres_url=config.postgres_url, region=config.region, keep_days=config.history_days
+        postgres_url=config.postgres_url,
+        region=config.region,
+        keep_days=config.history_days,
+        accepts_gap=config.accepts_history_gap,
     )
     projector = Projector(bus, blobs, clock, settings)
     store = Store(config.postgres_url, blobs)
@@ -59,7 +62,7 @@ async def serve(config: Config) -> None:
     answering.start(config.region)
     tasks = [
         asyncio.create_task(projector.run()),
-        asyncio.create_task(beat(bus, clock)),
+        asyncio.create_task(beat(bus, clock, projector)),
         asyncio.create_task(stopped.wait()),
     ]
     logs.ready()
@@ -74,12 +77,13 @@ async def serve(config: Config) -> None:
         task.result()
 
 
-async def beat(bus: Bus, clock: Clock) -> None:
+async def beat(bus: Bus, clock: Clock, projector: Projector) -> None:
     """Tell that this program lives."""
     started_ms = clock.now_ms()
     program = ids.new_id(started_ms)
     while True:
-        sign = Heartbeat("projector", program, os.getpid(), started_ms)
+        problems = [each for each in (projector.problem, projector.gap) if each]
+        sign = Heartbeat("projector", program, os.getpid(), started_ms, problems=problems)
         bus.publish(names.heartbeat("projector", program), HEARTBEAT.encode(sign))
         await asyncio.sleep(HEARTBEAT_S)
 

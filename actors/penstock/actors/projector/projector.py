@@ -11,6 +11,10 @@ connection, or a second projector that moved the watermark; it is waited for as 
 A follower cannot be held back, so when more has come in than is to be held in memory it is closed,
 and opened again where it was once that has been stored.
 
+A session does not begin where that would leave a hole without a word: marks that are ahead of the
+database tell that it is not the one that held the history (`gap`). Nor does it go past a record
+that a newer program wrote; it stores what is before and waits to be replaced.
+
 After a batch is stored, the marks of its partitions say up to where EXEC is not needed any more.
 Owners trim no further.
 """
@@ -30,9 +34,11 @@ from penstock.actors.history.retention import forget
 from penstock.actors.history.rows import DAY_MS
 from penstock.actors.history.writer import Writer
 from penstock.actors.marks import mark_key
+from penstock.actors.projector.gap import foremost_mark, gap
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus import Bus, Message, Subscription
 from penstock.subjects.clock import Clock
+from penstock.subjects.codec import NewerVersionError
 from penstock.subjects.crash_points import crash_point
 from penstock.subjects.errors import BusError, PenstockError
 
@@ -96,11 +102,13 @@ class Inlet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What to project where. `keep_days` 0: for ever."""
+    """What to project where. `keep_days` 0: for ever. `accepts_gap`: go on where the database
+    lacks what EXEC no longer holds."""
 
     postgres_url: str
     region: str
     keep_days: int = 0
+    accepts_gap: bool = False
 
 
 class Projector:
@@ -110,12 +118,17 @@ class Projector:
         self.position = 0
         self.is_storing = False
         """Whether the last session got as far as the database."""
+        self.problem = ""
+        """Why nothing is projected now, for people."""
+        self.gap = ""
+        """What this database will never hold, for people."""
         self._bus = bus
         self._url = settings.postgres_url
         self._blobs = blobs
         self._clock = clock
         self._region = settings.region
         self._keep_days = settings.keep_days
+        self._accepts_gap = settings.accepts_gap
         self._moved = asyncio.Condition()
         self._floors: dict[str, int] = {}
         self._marked_at_s = 0.0
@@ -128,10 +141,12 @@ class Projector:
             try:
                 await self._session()
             except (psycopg.Error, OSError, PenstockError) as error:
-                log.warning("projecting is interrupted: %s: %s", type(error).__name__, error)
-            except Exception:
+                self.problem = _sentence(error)
+                log.warning("projecting is interrupted: %s", self.problem)
+            except Exception as error:
                 # Ours, not the world's. A restart of the program would meet it again at once and
                 # use up the supervisor's budget, while reads can still be answered.
+                self.problem = _sentence(error)
                 log.exception("projecting is interrupted by a fault of its own")
             self.is_storing = False
             await asyncio.sleep(self._delay_s)
@@ -149,6 +164,7 @@ class Projector:
             for step in await migrate(connection):
                 log.info("migrated %s", step)
             writer = Writer(self._blobs, self._region)
+            reached = await foremost_mark(self._bus, self._region)
             position, read_from, open_rows = await writer.load(connection)
             last = (await self._bus.info("EXEC"))["last"]
             if position > last:
@@ -156,10 +172,12 @@ class Projector:
                     f"the history is at {position}, EXEC ends at {last}",
                     remedy="give a new broker an empty database, or restore the broker's data",
                 )
+            await self._look_for_gap(reached, position, read_from)
             fold = Fold(position, open_rows)
             await self._move(position)
             inlet = Inlet(self._bus, f"exec.{self._region}.>", read_from)
             self.is_storing = True
+            self.problem = ""
             while True:
                 await self._batch(connection, writer, fold, inlet)
         finally:
@@ -167,13 +185,26 @@ class Projector:
                 inlet.close()
             await connection.close()
 
+    async def _look_for_gap(self, reached: int, position: int, read_from: int) -> None:
+        missing = await gap(
+            self._bus, self._region, reached=reached, position=position, read_from=read_from
+        )
+        if missing and not self._accepts_gap:
+            raise PenstockError(
+                missing,
+                remedy="set PENSTOCK_POSTGRES_URL to the database that held the history or restore"
+                " it; to do without, set PENSTOCK_ACCEPTS_HISTORY_GAP=true for one start",
+            )
+        if missing and not self.gap:
+            self.gap = missing
+            log.error("%s; going on without, as PENSTOCK_ACCEPTS_HISTORY_GAP says", missing)
+
     async def _batch(
         self, connection: AsyncConnection, writer: Writer, fold: Fold, inlet: Inlet
     ) -> None:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        while fold.changed < BATCH_EXECUTIONS and (message := inlet.pop()) is not None:
-            fold.feed(message)
+        newer = _fill(fold, inlet)
         batch = fold.take()
         if batch.position > self.position:
             await writer.store_bodies(batch)
@@ -183,6 +214,8 @@ class Projector:
             self._delay_s = RETRY_FIRST_S
         self._floors.update(batch.floors)
         await self._mark()
+        if newer is not None:
+            raise newer
         await self._forget(connection)
         if len(batch.rows) < BATCH_EXECUTIONS:
             await asyncio.sleep(max(0.0, began_s + PACE_S - loop.time()))
@@ -214,3 +247,20 @@ class Projector:
         before_day = self._clock.now_ms() // DAY_MS - self._keep_days
         for day in await forget(connection, self._blobs, self._region, before_day=before_day):
             log.info("forgot the executions of day %d", day)
+
+
+def _fill(fold: Fold, inlet: Inlet) -> NewerVersionError | None:
+    """Fold what has come in, as much as one batch takes; the record that it cannot go past."""
+    while fold.changed < BATCH_EXECUTIONS and (message := inlet.pop()) is not None:
+        try:
+            fold.feed(message)
+        except NewerVersionError as error:
+            return error
+    return None
+
+
+def _sentence(error: Exception) -> str:
+    """An error for a log line and the status: what happened, and what to do about it."""
+    text = f"{type(error).__name__}: {error}"
+    remedy = error.remedy if isinstance(error, PenstockError) else ""
+    return f"{text} ({remedy})" if remedy else text
