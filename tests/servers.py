@@ -13,6 +13,7 @@ share one and give each test a database of its own.
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -101,6 +102,7 @@ class NatsServer:
         """Stop running without ending, as a machine does that swaps."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)  # every thread stands still now
 
     def thaw(self) -> None:
         """Run on."""
