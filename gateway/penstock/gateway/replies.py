@@ -4,6 +4,9 @@ One future per request serves both. Answers come in batches on `reply.<gateway>`
 owner that dies between its journal append and its reply leaves a request waiting, so whoever waits
 longer than `ASK_AFTER_S` has the partition's owner asked, again and again, until there is an
 answer or its time is over. Running out of time ends the waiting, never the execution.
+
+Each wait holds a connection for up to an hour, so there is a most of them; who comes beyond is
+refused before anything is started.
 """
 
 import asyncio
@@ -22,6 +25,7 @@ from penstock.subjects.messages import Reply, ReplyTo
 ASK_AFTER_S = 2.0
 SWEEP_S = 0.5
 ASKS_MAX = 64
+WAITING_MAX = 20_000
 
 log = logging.getLogger("penstock.gateway")
 
@@ -76,7 +80,12 @@ class Replies:
         return Waiting(execution, asyncio.get_running_loop().create_future())
 
     def open(self, execution: str, wait_s: float) -> tuple[Waiting, ReplyTo]:
-        """A request that waits up to `wait_s` for the execution's answer; `close` it after."""
+        """A request that waits up to `wait_s` for the execution's answer; `close` it after.
+
+        Raises 503 when as many wait as may.
+        """
+        if len(self._open) >= WAITING_MAX:
+            raise _too_many()
         loop = asyncio.get_running_loop()
         waiting = Waiting(execution, loop.create_future())
         waiting.number = next(self._numbers)
@@ -155,6 +164,15 @@ class Replies:
         self._subscription.close()
         for task in self._asking:
             task.cancel()
+
+
+def _too_many() -> ProblemError:
+    return ProblemError(
+        503,
+        f"{WAITING_MAX:,} requests wait for the answers of their executions already",
+        remedy="try again in a moment, or let the workflow respond immediately",
+        retry_after_s=1,
+    )
 
 
 def _out_of_time(execution: str) -> ProblemError:

@@ -3,7 +3,8 @@
 Every event gets an id `<gateway>-<number>`. Who comes back with `Last-Event-ID` is given what the
 ring still holds after it, and otherwise a `gap` event that says something may be missing. Taps are
 lossy by contract: a watcher that reads too slowly misses events, is told by a `gap`, and slows
-nobody else. While nobody watches, nothing is subscribed.
+nobody else. While nobody watches, nothing is subscribed. Ring and queues are bounded by count and
+by bytes: an event may carry a long error.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ from penstock.gateway.metrics import Metrics
 from penstock.subjects import names
 from penstock.subjects.bus import Bus, Message, Subscription
 
-RING_EVENTS = 10_000
-QUEUE_EVENTS = 2_000
+RING_EVENTS, RING_BYTES = 10_000, 16 << 20
+QUEUE_EVENTS, QUEUE_BYTES = 2_000, 4 << 20
 LINGER_S = 60.0
 QUIET_S = 15.0
 
@@ -45,24 +46,54 @@ class Filter(NamedTuple):
         )
 
 
+class Latest:
+    """The latest events, as many as may be held."""
+
+    def __init__(self, *, events_max: int, bytes_max: int) -> None:
+        self.events: deque[LiveEvent] = deque()
+        self._events_max = events_max
+        self._bytes_max = bytes_max
+        self._bytes = 0
+
+    def append(self, event: LiveEvent) -> int:
+        """Add an event; how many older ones went for it. One alone is held whatever its size."""
+        self.events.append(event)
+        self._bytes += len(event.data)
+        dropped = 0
+        while len(self.events) > self._events_max or (
+            self._bytes > self._bytes_max and len(self.events) > 1
+        ):
+            self.pop()
+            dropped += 1
+        return dropped
+
+    def pop(self) -> LiveEvent:
+        """Take the oldest out."""
+        event = self.events.popleft()
+        self._bytes -= len(event.data)
+        return event
+
+    def clear(self) -> None:
+        """Hold nothing."""
+        self.events.clear()
+        self._bytes = 0
+
+
 class Watcher:
     """One open event stream: a bounded queue of what it has not been given yet."""
 
     def __init__(self, wanted: Filter) -> None:
         self.wanted = wanted
-        self.queue: deque[LiveEvent] = deque()
+        self.queue = Latest(events_max=QUEUE_EVENTS, bytes_max=QUEUE_BYTES)
         self.has_gap = False
         self.wake = asyncio.Event()
 
-    def offer(self, event: LiveEvent) -> bool:
-        """Queue an event; `False` when one was dropped for it."""
-        is_full = len(self.queue) >= QUEUE_EVENTS
-        if is_full:
-            self.queue.popleft()
-            self.has_gap = True
-        self.queue.append(event)
+    def offer(self, event: LiveEvent) -> int:
+        """Queue an event; how many were dropped for it."""
+        dropped = self.queue.append(event)
+        self.has_gap = self.has_gap or dropped > 0
         self.wake.set()
-        return not is_full
+        return dropped
 
 
 class Taps:
@@ -74,7 +105,7 @@ class Taps:
         self._gateway = gateway
         self._metrics = metrics
         self._numbers = itertools.count(1)
-        self._ring: deque[LiveEvent] = deque(maxlen=RING_EVENTS)
+        self._ring = Latest(events_max=RING_EVENTS, bytes_max=RING_BYTES)
         self._watchers: set[Watcher] = set()
         self._subscription: Subscription | None = None
         self._lingering: asyncio.TimerHandle | None = None
@@ -91,8 +122,8 @@ class Taps:
                 if watcher.has_gap:
                     watcher.has_gap = False
                     yield b"event: gap\ndata: {}\n\n"
-                while watcher.queue:
-                    yield self._text(watcher.queue.popleft())
+                while watcher.queue.events:
+                    yield self._text(watcher.queue.pop())
                 try:
                     await asyncio.wait_for(watcher.wake.wait(), QUIET_S)
                 except TimeoutError:
@@ -119,11 +150,11 @@ class Taps:
             return
         gateway, _, text = last_id.rpartition("-")
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else -1
-        oldest = self._ring[0].number if self._ring else 0
+        oldest = self._ring.events[0].number if self._ring.events else 0
         if gateway != self._gateway or number < 0 or not oldest or number + 1 < oldest:
             watcher.has_gap = True
             return
-        for event in self._ring:
+        for event in self._ring.events:
             if event.number > number and watcher.wanted.passes(event):
                 watcher.offer(event)
 
@@ -151,8 +182,8 @@ class Taps:
         self._metrics.tap_events += 1
         self._ring.append(event)
         for watcher in self._watchers:
-            if watcher.wanted.passes(event) and not watcher.offer(event):
-                self._metrics.tap_events_dropped += 1
+            if watcher.wanted.passes(event):
+                self._metrics.tap_events_dropped += watcher.offer(event)
 
     def _text(self, event: LiveEvent) -> bytes:
         head = f"id: {self._gateway}-{event.number}\nevent: {event.kind}\ndata: "

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from penstock.subjects import names
 from penstock.subjects.asks import LeaseAnswer
 from penstock.subjects.ids import partition_of
-from penstock.subjects.messages import Resume
+from penstock.subjects.messages import Reply, Resume
 from penstock.subjects.views import ExecutionView
-from tests.unit.gateway.harness import Gateway, chain, gateway, no_op, until, webhook
+from tests.unit.gateway.harness import REPLIES, Gateway, chain, gateway, no_op, until, webhook
 
 
 async def test_an_immediate_webhook_is_answered_after_the_run_is_stored(gw: Gateway) -> None:
@@ -75,6 +76,30 @@ async def test_an_execution_that_does_not_answer_in_time_goes_on(gw: Gateway) ->
     assert answer.status == 504
     assert answer.json["execution"] == answer.headers["x-penstock-execution"]
     assert gw.owners.signals == []
+
+
+async def test_beyond_the_most_that_may_wait_callers_are_told_to_come_back(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.gateway.replies.WAITING_MAX", 2)
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+    await gw.create(chain("now", webhook("now", "onReceived")))
+    waiting = [asyncio.create_task(gw.call("POST", "/webhook/sync", {})) for _ in range(2)]
+    await until(lambda: len(gw.owners.runs) == 2)
+
+    refused = await gw.call("POST", "/webhook/sync", {})
+    immediate = await gw.call("POST", "/webhook/now", {})
+
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert immediate.status == 200
+    assert len(gw.owners.runs) == 3
+    for request in gw.owners.runs[:2]:
+        assert request.reply is not None
+        reply = Reply(request.reply.request, request.execution, 200, {}, b"")
+        gw.bus.publish(names.replies(request.reply.gateway), REPLIES.encode([reply]))
+    assert [answer.status for answer in await asyncio.gather(*waiting)] == [200, 200]
+    gw.owners.answer = lambda _: (200, {}, b"")
+    assert (await gw.call("POST", "/webhook/sync", {})).status == 200
 
 
 async def test_requests_that_arrive_together_leave_in_one_batch_of_one_partition(
