@@ -70,7 +70,7 @@ class World:
         self.projector = self.new_projector()
         store = Store(self.url, self.blobs)
         answers = Answering(self.bus, store, Plans(self.bus, REGISTRY), self.projector)
-        answers.start("local")
+        answers.start("local", self.journalist.partitions)
         task = asyncio.create_task(self.projector.run())
         try:
             async with asyncio.timeout(20):
@@ -362,6 +362,8 @@ def test_what_is_anothers_or_nonsense_is_absent_or_refused(world: World) -> None
 class Stalled:
     """A projection that gets nowhere."""
 
+    position = 0
+
     async def reached(self, sequence: int) -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -378,7 +380,7 @@ def test_a_projection_that_is_behind_never_says_that_there_is_no_such_execution(
         monkeypatch.setattr(answering, "CATCH_UP_S", 0.05)
         store = Store(world.url, world.blobs)
         stalled = Answering(world.bus, store, Plans(world.bus, REGISTRY), Stalled())
-        stalled.start("local")
+        stalled.start("local", 2)
 
         found = await world.history.read("main", known.execution)
         with pytest.raises(BusError, match="catching up"):
@@ -387,6 +389,29 @@ def test_a_projection_that_is_behind_never_says_that_there_is_no_such_execution(
         await store.close()
 
         assert found is not None and found.status == "success"
+
+    play(scenario)
+
+
+def test_the_lag_counts_up_to_the_newest_record_and_not_what_is_no_history(world: World) -> None:
+    async def scenario() -> None:
+        await world.prepare()
+        async with world.projecting():
+            await world.journalist.run_all([world.journalist.request() for _ in range(5)])
+            await world.caught_up()
+        store = Store(world.url, world.blobs)
+        ended = Answering(world.bus, store, Plans(world.bus, REGISTRY), world.projector)
+        ended.start("local", world.journalist.partitions)
+
+        for number in range(30):
+            await append(world.bus, "exec.local.canary.a1", b"%d" % number)
+        idle = await world.history.lag()
+        record = await world.journalist.record(1, 0, [])
+        behind = await world.history.lag()
+        ended.close()
+        await store.close()
+
+        assert (idle, behind) == (0, record - world.projector.position)
 
     play(scenario)
 

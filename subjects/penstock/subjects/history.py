@@ -23,6 +23,7 @@ from penstock.subjects.views import ExecutionRow, ExecutionView
 
 PAGE_ROWS_MAX = 250
 ANSWER_S = 10.0
+LAG_S = 2.0
 
 
 class ListExecutions(msgspec.Struct, kw_only=True, frozen=True):
@@ -73,6 +74,7 @@ class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     page: ExecutionPage | None = None
     view: ExecutionView | None = None
     recorded: Recorded | None = None
+    lag: int = 0
     problem: str = ""
     is_unavailable: bool = False
 
@@ -108,9 +110,14 @@ class HistoryClient:
         frame = READ.encode(ReadExecution(tenant, execution))
         return (await self._ask("events", frame)).recorded
 
-    async def _ask(self, kind: str, frame: bytes) -> HistoryAnswer:
+    async def lag(self) -> int:
+        """How many messages of EXEC the history lacks, up to the newest record; at most so many
+        are records."""
+        return (await self._ask("lag", b"", LAG_S)).lag
+
+    async def _ask(self, kind: str, frame: bytes, timeout_s: float = ANSWER_S) -> HistoryAnswer:
         subject = names.history(self._region, kind)
-        answer = ANSWER.decode(await self._bus.request(subject, frame, ANSWER_S))
+        answer = ANSWER.decode(await self._bus.request(subject, frame, timeout_s))
         if answer.is_unavailable:
             raise BusError(f"the history cannot be read now: {answer.problem}")
         if answer.problem:

@@ -32,7 +32,7 @@ ROLE_RIGHTS: dict[str, Rights] = {
         publish=("exec.*.*.in.>", "ask.>", "hb.gateway.*", "$JS.API.STREAM.INFO.*"),
         subscribe=("reply.>", "tap.>", "hb.>"),
         write_buckets=("plans", "workflows", "routes"),
-        read_buckets=("hosts", "marks"),
+        read_buckets=("hosts",),
     ),
     "actors": Rights(
         publish=(

@@ -90,6 +90,7 @@ class Owners:
     views: dict[str, ExecutionView] = field(default_factory=dict)
     ended: dict[str, ExecutionView] = field(default_factory=dict)
     recorded: dict[str, Recorded] = field(default_factory=dict)
+    lag: HistoryAnswer = field(default_factory=HistoryAnswer)
 
     def start(self) -> None:
         for partition in range(PARTITIONS):
@@ -144,6 +145,9 @@ class Owners:
     def _ask_events(self, payload: bytes) -> bytes:
         recorded = self.recorded.get(READ.decode(payload).execution)
         return ANSWER.encode(HistoryAnswer(recorded=recorded))
+
+    def _ask_lag(self, payload: bytes) -> bytes:
+        return ANSWER.encode(self.lag)
 
     def _ask_list(self, payload: bytes) -> bytes:
         query = LIST.decode(payload)

@@ -4,6 +4,7 @@ import asyncio
 
 from penstock.gateway.programs import heartbeats
 from penstock.subjects import names
+from penstock.subjects.history import HistoryAnswer
 from penstock.subjects.messages import Heartbeat
 from tests.unit.gateway.harness import Gateway
 
@@ -21,3 +22,14 @@ async def test_programs_show_their_problems_and_how_user_code_is_kept(gw: Gatewa
 
     (host,) = [one for one in answer.json["programs"] if one["kind"] == "sandbox"]
     assert (host["problems"], host["isolation"]) == (["user code is refused"], isolation)
+
+
+async def test_the_lag_is_what_the_history_says_and_not_known_when_it_says_nothing(
+    gw: Gateway,
+) -> None:
+    gw.owners.lag = HistoryAnswer(lag=3)
+    known = await gw.api("GET", "/status")
+    gw.owners.lag = HistoryAnswer(problem="no database", is_unavailable=True)
+    unknown = await gw.api("GET", "/status")
+
+    assert (known.json["history_lag"], unknown.json["history_lag"]) == (3, -1)

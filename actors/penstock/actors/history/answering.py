@@ -39,7 +39,10 @@ class BehindError(PenstockError):
 
 
 class Progress(Protocol):
-    """How far the projection is."""
+    """How far the projection is: everything up to `position` is in the rows."""
+
+    @property
+    def position(self) -> int: ...
 
     async def reached(self, sequence: int) -> None:
         """Return when everything up to `sequence` is in the rows."""
@@ -50,15 +53,22 @@ class Answering:
 
     def __init__(self, bus: Bus, store: Store, plans: Plans, progress: Progress) -> None:
         self._bus = bus
+        self._journals: list[str] = []
         self._store = store
         self._plans = plans
         self._progress = progress
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions: list[Subscription] = []
 
-    def start(self, region: str) -> None:
+    def start(self, region: str, partitions: int) -> None:
         """Answer from now on. Projectors of one region share the questions."""
-        kinds = {"list": self._list, "read": self._read, "events": self._events}
+        self._journals = [names.journal(region, number) for number in range(partitions)]
+        kinds = {
+            "list": self._list,
+            "read": self._read,
+            "events": self._events,
+            "lag": self._lag,
+        }
         for kind, answer in kinds.items():
             subject = names.history(region, kind)
             receive = self._receiver(answer)
@@ -122,6 +132,14 @@ class Answering:
             return HistoryAnswer()
         events = msgspec.to_builtins(recording.events)
         return HistoryAnswer(recorded=Recorded(recording.request, events))
+
+    async def _lag(self, _: bytes) -> HistoryAnswer:
+        """Counted up to the newest record: what else EXEC takes in, canaries above all, is no part
+        of the history, and would look like a lag where nothing happens."""
+        position = self._progress.position
+        lasts = await asyncio.gather(*(self._bus.last("EXEC", each) for each in self._journals))
+        newest = max((last.sequence for last in lasts if last is not None), default=0)
+        return HistoryAnswer(lag=max(0, newest - position))
 
     async def _row(self, frame: bytes) -> Row | None:
         question = history.READ.decode(frame)

@@ -59,7 +59,7 @@ async def serve(config: Config) -> None:
     store = Store(config.postgres_url, blobs)
     plans = Plans(bus, REGISTRY, timezone=config.timezone)
     answering = Answering(bus, store, plans, projector)
-    answering.start(config.region)
+    answering.start(config.region, config.partitions)
     tasks = [
         asyncio.create_task(projector.run()),
         asyncio.create_task(beat(bus, clock, projector)),

@@ -206,7 +206,7 @@ class StreamView(msgspec.Struct, kw_only=True):
 
 class StatusView(msgspec.Struct, kw_only=True):
     """The installation as this gateway sees it. `history_lag` counts messages of EXEC that the
-    history does not hold yet, -1 when that is not known."""
+    history does not hold yet, up to the newest record; -1 when that is not known."""
 
     region: str
     gateway: str

@@ -54,7 +54,7 @@ async def status(call: ApiCall) -> StatusView:
         streams=list(streams),
         workflows=len(known),
         active_workflows=sum(bool(entry.record.active_hash) for entry in known),
-        history_lag=await _history_lag(parts, streams[0]),
+        history_lag=await _history_lag(parts),
     )
 
 
@@ -88,19 +88,8 @@ async def _stream(bus: Bus, name: str) -> StreamView:
     )
 
 
-async def _history_lag(parts: Parts, exec_stream: StreamView) -> int:
-    """How many messages of EXEC the history does not hold yet, at most.
-
-    Each partition has a mark, which stays behind while an old execution is open, so the foremost
-    one tells where the history is.
-    """
-    marks, region = parts.bus.bucket("marks"), parts.around.region
-    keys = [f"history.{region}.{number}" for number in range(parts.around.partitions)]
+async def _history_lag(parts: Parts) -> int:
     try:
-        entries = await asyncio.gather(*(marks.get(key) for key in keys))
-        reached = [int(entry.value) for entry in entries if entry is not None and entry.value]
-    except (PenstockError, ValueError):
+        return await parts.history.lag()
+    except PenstockError:
         return -1
-    if not reached or exec_stream.problem:
-        return -1
-    return max(0, exec_stream.last - max(reached))
