@@ -9,8 +9,8 @@ per workflow on the busiest layout, 225 instead of 176 on the next):
 - its subscriptions, which have a task and a queue each. Ours are functions by sid.
 
 `nats_connection` replaces the third, its publish path. What we touch of nats-py is private to it,
-so its version is pinned in pyproject.toml and checked at import: a new version is a decision,
-made by running the contract suite.
+so its version is pinned in pyproject.toml and checked at import (`nats_py`): a new version is a
+decision, made by running the contract suite.
 
 Two of nats-py's habits are overruled: an error from the server, whatever it is, leads to a
 reconnect, never to a closed client; and an exception in a receiver does not end the read loop.
@@ -18,27 +18,15 @@ reconnect, never to a closed client; and an exception in a receiver does not end
 
 import logging
 from collections.abc import Callable
-from importlib.metadata import version
 
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.protocol.parser import Parser
-
-from penstock.subjects.errors import PenstockError
+from penstock.subjects.nats_py import Client, NatsError, Parser
 
 Deliver = Callable[[bytes, bytes, bytes, bytes], None]
 """Called with subject, reply, header block (empty without one) and payload."""
 
-_NATS_PY = "2.16."
 _MSG, _HMSG = 77, 72
 
 log = logging.getLogger("penstock.bus")
-
-if not version("nats-py").startswith(_NATS_PY):
-    raise PenstockError(
-        f"nats-py {version('nats-py')} is installed, this was proven with {_NATS_PY}x",
-        remedy=f"install nats-py {_NATS_PY}*, or run tests/contract and raise the pin",
-    )
 
 
 class FastParser(Parser):

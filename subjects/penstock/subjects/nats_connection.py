@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from penstock.subjects.errors import BusError
+from penstock.subjects.errors import BusError, PenstockError
 from penstock.subjects.nats_client import Deliver, WireClient
 
 OnReply = Callable[[bytes, bytes | Exception], None]
@@ -62,6 +62,11 @@ class Connection:
     ) -> "Connection":
         """Connect to the broker, or to any of several separated by commas, trying for as long as
         the caller waits."""
+        if any(one.startswith(("ws:", "wss:")) for one in url.split(",")):
+            raise PenstockError(
+                "the broker cannot be reached over WebSocket",
+                remedy="give its address as nats://HOST:PORT or tls://HOST:PORT",
+            )
         connection = cls(role)
         options: dict[str, Any] = {}
         if credentials[0]:
