@@ -10,7 +10,6 @@ OF_NO_OTHER = {
     "penstock.gateway.__main__": set[str](),
     "penstock.actors.program": set[str](),
     "penstock.actors.projector.__main__": set[str](),
-    "penstock.sandbox_host.program": set[str](),
     "penstock.cli.up": set[str](),
 }
 
