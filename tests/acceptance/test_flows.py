@@ -32,18 +32,22 @@ def test_a_call_resumes_an_execution_that_waits_for_one(product: Product) -> Non
         chain(
             "waits for call",
             webhook("waits-call", "onReceived"),
+            assign("Before", url="={{ $execution.resumeUrl }}"),
             node("Wait", "wait", 1.1, resume="webhook", options={}),
             assign("After", q="={{ $json.query.q }}"),
         )
     )
     execution = product.webhook("waits-call", {}).headers["x-penstock-execution"]
-    until(
-        lambda: product.api("GET", f"/executions/{execution}").json["status"] == "waiting",
-        seconds=10,
-    )
 
-    resumed = http("GET", f"{product.url}/webhook-waiting/{execution}?q=42")
+    def waiting() -> Any:
+        shown = product.api("GET", f"/executions/{execution}").json
+        return shown if shown["status"] == "waiting" and "Before" in shown["runs"] else None
 
+    (before,) = outputs(until(waiting, seconds=10), "Before")
+    unsigned = http("GET", f"{product.url}/webhook-waiting/{execution}?q=41")
+    resumed = http("GET", f"{before['url']}&q=42")
+
+    assert unsigned.status == 401
     assert resumed.status == 200, resumed.body
     assert outputs(product.finished(execution), "After") == [{"q": "42"}]
 

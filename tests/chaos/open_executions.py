@@ -52,7 +52,7 @@ async def _measure(url: str, drawn: Drawn) -> list[Figure]:
     document = {**CALLED, "nodes": CALLED["nodes"][:2], "connections": {}}
     document["connections"] = {"start": CALLED["connections"]["start"]}
     await sender.bucket("plans").put(content_hash(document), encode(document))
-    shared = Shared(bus, SystemClock(), "local", 1, "owner", REGISTRY, resume_base="http://x")
+    shared = Shared(bus, SystemClock(), "local", 1, "owner", REGISTRY)
     await shared.start()
     host = Host(shared)
     tasks = [asyncio.ensure_future(host.beat()), asyncio.ensure_future(host.place())]

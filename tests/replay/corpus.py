@@ -24,6 +24,7 @@ from penstock.subjects.bus import Message
 from penstock.subjects.messages import TenantLimits
 from penstock.workflow.compile import compile_document
 from penstock.workflow.plan import Plan
+from penstock.workflow.scope import unsigned
 from tests.simulation import virtual
 from tests.simulation.workflows import ALL, SCHEDULED
 from tests.simulation.world import PARTITIONS, World
@@ -72,7 +73,7 @@ def _replay_partition(messages: list[tuple[str, bytes, int]], plans: dict[str, P
                 for event in entry.events:
                     _tell(histories, entry.execution, event, plans)
     open_states = {
-        execution: _state(build(plans[grown.base.plan], grown, ""))
+        execution: _state(build(plans[grown.base.plan], grown, unsigned))
         for execution, grown in replayed.grown.items()
     }
     return {

@@ -40,9 +40,7 @@ class SimHost:
         loop = asyncio.get_running_loop()
         self.bus = FreezingBus(broker)
         self.clock = VirtualClock(loop)
-        self.shared = Shared(
-            self.bus, self.clock, "local", PARTITIONS, owner, REGISTRY, resume_base="http://sim"
-        )
+        self.shared = Shared(self.bus, self.clock, "local", PARTITIONS, owner, REGISTRY)
         self.shared.snapshot_s = snapshot_s
         self.host = Host(self.shared)
         self._task = loop.create_task(self._run())

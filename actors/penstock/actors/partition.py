@@ -76,7 +76,7 @@ class Partition(Parts):
         self.dispatcher.begin(f"{self.number}-{shared.owner}-{self.epoch}")
         await self.snapshotting.store.fence(self.epoch)
         replayed = await takeover.replay(self.snapshotting.store, opened.sequence)
-        states, lost = await rebuild(replayed, shared.plans, shared.resume_base)
+        states, lost = await rebuild(replayed, shared.plans, shared.resume_url)
         self.restore(replayed)
         self._done_seq = replayed.done_seq
         now_ms = shared.clock.now_ms()

@@ -73,7 +73,7 @@ class Parts:
             quotas=self.quotas,
             on_broken=self.repairs.on_broken,
             before_change=self.snapshotting.before_change,
-            resume_base=self.shared.resume_base,
+            resume_url=self.shared.resume_url,
         )
 
     def _join(self) -> None:
@@ -209,7 +209,7 @@ class Parts:
         if grown is None:
             return None
         plan = await shared.plans.load(grown.base.plan)
-        return None if isinstance(plan, str) else build(plan, grown, shared.resume_base)
+        return None if isinstance(plan, str) else build(plan, grown, shared.resume_url)
 
     def figures(self) -> dict[str, object]:
         """For `stats`."""

@@ -23,6 +23,8 @@ from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.clock import SystemClock
 from penstock.subjects.config import Config
 from penstock.subjects.errors import PenstockError
+from penstock.subjects.resume_urls import FILE as RESUME_KEYS
+from penstock.subjects.resume_urls import ResumeKeys, ResumeUrls
 from penstock.supervisor.spec import SupervisorSpec
 from penstock.supervisor.supervisor import SupervisorEvent, start_supervisor
 from penstock.supervisor.task import task_child
@@ -82,6 +84,7 @@ async def _serve(config: Config) -> int:
         password=config.nats_password,
         name=f"actors-{owner}",
     )
+    keys = ResumeKeys(config.data_dir / RESUME_KEYS)
     shared = Shared(
         bus,
         SystemClock(),
@@ -89,7 +92,7 @@ async def _serve(config: Config) -> int:
         config.partitions,
         owner,
         REGISTRY,
-        resume_base=config.public_url,
+        resume_url=ResumeUrls(config.public_url, keys),
         timezone=config.timezone,
     )
     await shared.start()

@@ -17,6 +17,7 @@ from penstock.subjects.clock import Clock
 from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.subjects.errors import BusError
 from penstock.workflow.plan import NodeTypes
+from penstock.workflow.scope import ResumeUrl, unsigned
 
 RETRY_S = 0.5
 SNAPSHOT_S = 60.0
@@ -42,7 +43,7 @@ class Shared:
     partitions: int
     owner: str
     types: NodeTypes
-    resume_base: str = ""
+    resume_url: ResumeUrl = unsigned
     timezone: str = DEFAULT_TIMEZONE
     snapshot_s: float = SNAPSHOT_S
     plans: Plans = field(init=False)

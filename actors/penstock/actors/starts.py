@@ -30,6 +30,7 @@ from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import RunRequest
 from penstock.workflow.document import content_hash
 from penstock.workflow.plan import Plan
+from penstock.workflow.scope import ResumeUrl, unsigned
 
 _TRIGGERS = {
     "integrated": "n8n-nodes-base.executeWorkflowTrigger",
@@ -62,7 +63,7 @@ class Around(msgspec.Struct, frozen=True):
     """A message whose handling raised; the execution's state in memory is not to be trusted."""
     before_change: Callable[[str], None]
     """An open execution is about to change: a snapshot under way looks first."""
-    resume_base: str = ""
+    resume_url: ResumeUrl = unsigned
 
 
 class Starts:
@@ -144,7 +145,7 @@ class Starts:
         if not request.start and request.mode in _TRIGGERS and not is_written:
             request.start = _trigger(plan, _TRIGGERS[request.mode])
         try:
-            state = core.new_state(plan, request, self._around.resume_base)
+            state = core.new_state(plan, request, self._around.resume_url)
             turn = core.start(state, self._wakeup.now_ms)
         except Exception as error:
             # It was never in the journal, so there is nothing to rebuild it from: it is poison.

@@ -32,6 +32,7 @@ from penstock.subjects.bus import Bus, Message
 from penstock.subjects.errors import BusError, WrongLastSequenceError
 from penstock.subjects.messages import Reply, RunRequest
 from penstock.workflow.plan import Plan
+from penstock.workflow.scope import ResumeUrl
 
 SLICE = 500
 STALL_S = 5.0
@@ -193,7 +194,7 @@ class Takeover:
 
 
 async def rebuild(
-    replayed: Replayed, plans: Plans, resume_base: str
+    replayed: Replayed, plans: Plans, resume_url: ResumeUrl
 ) -> tuple[list[State], list[tuple[str, str]]]:
     """Build the executions that are not idle: (states, [(execution, why it cannot be built)]).
 
@@ -212,17 +213,14 @@ async def rebuild(
         if isinstance(plan, str):
             lost.append((execution, plan))
         else:
-            states.append(build(plan, grown, resume_base))
+            states.append(build(plan, grown, resume_url))
     return states, lost
 
 
-def build(plan: Plan, grown: Grown, resume_base: str) -> State:
+def build(plan: Plan, grown: Grown, resume_url: ResumeUrl) -> State:
     """The execution after its events."""
     base: Any = grown.base
-    if isinstance(base, Kept):
-        state = unpack(plan, base)
-    else:
-        state = core.new_state(plan, base, resume_base)
+    state = unpack(plan, base) if isinstance(base, Kept) else core.new_state(plan, base, resume_url)
     for event in grown.events:
         core.apply(state, event)
     return state

@@ -18,6 +18,7 @@ from penstock.gateway.watchers import Taps
 from penstock.subjects.bus import Bus
 from penstock.subjects.clock import Clock
 from penstock.subjects.history import HistoryClient
+from penstock.subjects.resume_urls import ResumeKeys
 from penstock.workflow.plan import NodeTypes
 
 
@@ -34,6 +35,7 @@ class Surroundings:
     region: str = "local"
     partitions: int = 16
     public_url: str = ""
+    resume_keys: ResumeKeys
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -100,7 +102,7 @@ def assemble(around: Surroundings) -> Parts:
         replies=replies,
         signals=signals,
         owners=owners,
-        resuming=Resuming(owners, signals, replies),
+        resuming=Resuming(owners, signals, replies, around.resume_keys),
         leases=Leases(bus, region=region, partitions=partitions, metrics=around.metrics),
         history=HistoryClient(bus, region),
         programs=Programs(bus, around.clock, gateway=around.gateway),

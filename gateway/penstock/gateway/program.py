@@ -30,6 +30,8 @@ from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.clock import SystemClock
 from penstock.subjects.config import Config
 from penstock.subjects.ids import new_id
+from penstock.subjects.resume_urls import FILE as RESUME_KEYS
+from penstock.subjects.resume_urls import ResumeKeys
 from penstock.subjects.workflows import WORKFLOWS
 
 PATIENCE_S = 3.0
@@ -101,6 +103,7 @@ async def _serve(
 
 async def _work(config: Config, front: Front, listener: socket.socket) -> None:
     """Reach the broker, learn the routes, open; then keep going until cancelled."""
+    resume_keys = ResumeKeys(config.data_dir / RESUME_KEYS)
     bus = await NatsBus.connect(
         config.nats_url, user=config.nats_user, password=config.nats_password, name="gateway"
     )
@@ -117,6 +120,7 @@ async def _work(config: Config, front: Front, listener: socket.socket) -> None:
             region=config.region,
             partitions=config.partitions,
             public_url=config.public_url.rstrip("/") or f"http://{host}:{port}",
+            resume_keys=resume_keys,
         )
     )
     front.attach(parts)

@@ -157,9 +157,9 @@ class Webhooks:
 
     async def _resume(self, scope: Scope, receive: Receive, path: str) -> Answer:
         """Wake an execution that waits for a call; the answer is that of the execution."""
-        execution, _, suffix = path.partition("/")
         if scope["method"] not in _METHODS:
             raise ProblemError(405, f"{scope['method']} cannot go on with an execution")
+        address = self._resuming.address(path, scope["query_string"].decode("latin-1"))
         headers = headers_of(scope)
         raw = await read(scope, receive, headers.get("content-length"))
         body = await parse(
@@ -169,7 +169,7 @@ class Webhooks:
             "json": {
                 "headers": headers,
                 "params": {},
-                "query": parse_pairs(scope["query_string"].decode("latin-1")),
+                "query": parse_pairs(address.query),
                 "body": body.value,
                 "webhookUrl": self._public_url + scope["path"],
                 "executionMode": "production",
@@ -177,9 +177,9 @@ class Webhooks:
         }
         if body.binary:
             item["binary"] = body.binary
-        reply = await self._resuming.resume(execution, suffix.strip("/"), scope["method"], item)
+        reply = await self._resuming.resume(address, scope["method"], item)
         answer = await self._from_reply(reply)
-        answer.headers.append((b"x-penstock-execution", execution.encode()))
+        answer.headers.append((b"x-penstock-execution", address.execution.encode()))
         return answer
 
     async def _from_reply(self, reply: Reply) -> Answer:

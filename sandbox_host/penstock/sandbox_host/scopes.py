@@ -24,7 +24,7 @@ def scope_of(plan: Plan, step: Step) -> Scope:
             workflow_id=step.workflow,
             workflow_active=step.mode in ("webhook", "trigger"),
             tenant=step.tenant,
-            resume_url=step.resume_url,
+            resuming=step.resume_url,
             custom=step.custom or {},
         ),
         contexts=step.contexts,

@@ -20,17 +20,37 @@ class Run:
     sources: list[Source | None]
 
 
+ResumeUrl = Callable[[str], str]
+"""From an execution's id to the address that resumes it."""
+
+
+def unsigned(execution: str) -> str:
+    """The address where there is no gateway that could be called."""
+    return f"/webhook-waiting/{execution}"
+
+
 @dataclass(slots=True, eq=False)
 class ExecutionInfo:
-    """Facts about the execution. `mode` is n8n's word (manual, webhook, trigger, …)."""
+    """Facts about the execution. `mode` is n8n's word (manual, webhook, trigger, …).
+
+    `resuming` is the address that resumes it, or what makes that: it is signed, which costs
+    something, and few executions look.
+    """
 
     id: str
     mode: str
     workflow_id: str = ""
     workflow_active: bool = False
     tenant: str = "main"
-    resume_url: str = ""
+    resuming: str | ResumeUrl = ""
     custom: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def resume_url(self) -> str:
+        """The address that resumes the execution while it waits for a call."""
+        if not isinstance(self.resuming, str):
+            self.resuming = self.resuming(self.id)
+        return self.resuming
 
 
 @dataclass(slots=True, eq=False)

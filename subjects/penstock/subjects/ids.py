@@ -27,8 +27,8 @@ _TO_DIGITS = str.maketrans(_ALPHABET + "ilou", "0123456789abcdefghijklmnopqrstuv
 
 
 def _random_numbers() -> Iterator[int]:
-    """The system's randomness, 56 bits at a time: ids are hard to guess, since a waiting
-    execution's id is what lets a caller wake it. Drawn in blocks, a system call costs 1 µs."""
+    """The system's randomness, 56 bits at a time: ids are hard to guess. Drawn in
+    blocks, a system call costs 1 µs."""
     while True:
         block = os.urandom(_RANDOM_BYTES * _DRAWN_AT_ONCE)
         for at in range(0, len(block), _RANDOM_BYTES):

@@ -26,6 +26,7 @@ from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.subjects.ids import new_id
 from penstock.subjects.memory_broker import MemoryBroker
 from penstock.subjects.messages import Item, RunRequest
+from penstock.subjects.resume_urls import ResumeUrls
 from penstock.subjects.streams import Budget, ensure
 from penstock.subjects.workflows import Version, WorkflowRecord, workflow_key, workflow_record
 from penstock.workflow.compile import compile_document
@@ -34,7 +35,7 @@ from penstock.workflow.document import content_hash, encode
 REGION, TENANT = "local", "main"
 BYTES_MAX = 1 << 32
 SLOTS = 16
-BASE_URL = "http://localhost"  # leads nowhere: there is no gateway
+RESUME_URL = ResumeUrls("http://localhost", None)  # leads nowhere: there is no gateway
 
 
 class Installation:
@@ -46,7 +47,7 @@ class Installation:
         self._clock = SystemClock()
         self._shared = Shared(
             *(MemoryBus(broker), self._clock, REGION, 1, "run", REGISTRY),
-            resume_base=BASE_URL,
+            resume_url=RESUME_URL,
             timezone=timezone,
         )
         self._timezone = timezone
@@ -113,7 +114,7 @@ class Installation:
             received_ms=now_ms,
         )
         plan = compile_document(document, REGISTRY, timezone=self._timezone)
-        history = History(core.new_state(plan, request, BASE_URL))
+        history = History(core.new_state(plan, request, RESUME_URL))
         over = asyncio.Event()
         reader = JournalReader()
 

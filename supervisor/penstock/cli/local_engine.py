@@ -60,9 +60,7 @@ class LocalEngine:
             turn = following
 
     def _new_state(self, plan: Plan, request: RunRequest) -> core.State:
-        state = core.new_state(plan, request)
-        state.info.resume_url = f"{WAITING_URL}/{request.execution}"
-        return state
+        return core.new_state(plan, request, _resume_url)
 
     async def _after(self, state: core.State, effects: list[CoreEffect]) -> core.Turn | None:
         """Do what a turn asks for; the turn that it leads to, None when nothing is left to do."""
@@ -108,6 +106,10 @@ class LocalEngine:
             items=items,
             received_ms=self._time.now_ms,
         )
+
+
+def _resume_url(execution: str) -> str:
+    return f"{WAITING_URL}/{execution}"
 
 
 def _start(plan: Plan) -> str:

@@ -15,7 +15,7 @@ from penstock.actors.execution.effects import (
 from penstock.actors.execution.state import State
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Cancel, Outcome, ReplyTo, Resume, StepResult
-from tests.unit.engine.workflows import NOW_MS, begun, jsons, node, order_of, plan_of
+from tests.unit.engine.workflows import NOW_MS, begun, jsons, node, order_of, plan_of, request
 
 
 def result_of(state: State, *items: dict[str, Any], error: str = "") -> StepResult:
@@ -38,6 +38,26 @@ def result_of(state: State, *items: dict[str, Any], error: str = "") -> StepResu
 def remote_plan(**settings: Any) -> Any:
     nodes = [node("t", "trigger"), node("far", "remote", **settings), node("b")]
     return plan_of(nodes, "t > far", "far > b")
+
+
+def test_the_address_that_resumes_is_made_when_somebody_looks_and_stays_what_it_was() -> None:
+    made: list[str] = []
+
+    def signed(execution: str) -> str:
+        made.append(execution)
+        return f"https://example.org/{execution}?signature={len(made)}"
+
+    plan = remote_plan()
+    state = core.new_state(plan, request({"x": 1}), signed)
+    assert made == []
+
+    turn = core.start(state, NOW_MS)
+    turn = core.advance(state, NOW_MS) if turn.more else turn
+    again = core.load(plan, core.dump(state))
+
+    (sent,) = [effect.step for effect in turn.effects if isinstance(effect, Dispatch)]
+    assert sent.resume_url == again.info.resume_url == f"https://example.org/{made[0]}?signature=1"
+    assert made == [state.info.id]
 
 
 def test_a_node_of_another_tier_is_dispatched_once_and_its_result_goes_on() -> None:

@@ -29,6 +29,7 @@ from penstock.subjects.history import ANSWER, LIST, READ, ExecutionPage, History
 from penstock.subjects.ids import new_id
 from penstock.subjects.memory_broker import MemoryBroker
 from penstock.subjects.messages import Reply, Resume, RunRequest, Signal
+from penstock.subjects.resume_urls import ResumeKeys
 from penstock.subjects.streams import Budget, ensure
 from penstock.subjects.views import ExecutionView
 from penstock.subjects.workflows import WORKFLOWS
@@ -165,6 +166,7 @@ class Gateway:
     blobs: MemoryBlobs
     owners: Owners
     metrics: Metrics
+    resume_keys: ResumeKeys
 
     async def call(
         self,
@@ -254,6 +256,7 @@ async def gateway(directory: Path, *, open_it: bool = True) -> AsyncIterator[Gat
     clock = SystemClock()
     owners = Owners(bus)
     owners.start()
+    resume_keys = ResumeKeys(directory / "resume-keys")
     parts = assemble(
         Surroundings(
             bus=bus,
@@ -264,6 +267,7 @@ async def gateway(directory: Path, *, open_it: bool = True) -> AsyncIterator[Gat
             gateway=new_id(clock.now_ms()),
             partitions=PARTITIONS,
             public_url="http://penstock.example",
+            resume_keys=resume_keys,
         )
     )
     front.attach(parts)
@@ -275,7 +279,7 @@ async def gateway(directory: Path, *, open_it: bool = True) -> AsyncIterator[Gat
         await parts.catalog.loaded.wait()
         if open_it:
             front.open()
-        yield Gateway(front, bus, blobs, owners, metrics)
+        yield Gateway(front, bus, blobs, owners, metrics, resume_keys)
     finally:
         for task in tasks:
             task.cancel()

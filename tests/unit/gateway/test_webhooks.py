@@ -271,7 +271,8 @@ async def test_without_limits_nothing_is_asked_again(gw: Gateway) -> None:
     assert gw.owners.leases_asked == 2
 
 
-async def test_a_call_wakes_an_execution_that_waits_for_it(gw: Gateway) -> None:
+async def waiting(gw: Gateway) -> str:
+    """An execution that waits for a call; its id."""
     await gw.create(chain("any", webhook("any")))
     execution = (await gw.call("POST", "/webhook/any", {})).headers["x-penstock-execution"]
     view = ExecutionView(
@@ -285,8 +286,20 @@ async def test_a_call_wakes_an_execution_that_waits_for_it(gw: Gateway) -> None:
     )
     gw.owners.views[execution] = view
     gw.owners.answer = lambda _: (200, {}, b"resumed")
+    return execution
 
-    answer = await gw.call("POST", f"/webhook-waiting/{execution}/on?q=4", {"x": 1})
+
+@pytest.mark.parametrize(
+    "appended", ["/on?q=4&signature=S", "/on?signature=S&q=4", "?signature=S/on?q=4"]
+)
+async def test_a_signed_call_wakes_an_execution_that_waits_for_it(
+    gw: Gateway, appended: str
+) -> None:
+    execution = await waiting(gw)
+    signature = gw.resume_keys.signature(execution)
+
+    target = f"/webhook-waiting/{execution}{appended.replace('S', signature)}"
+    answer = await gw.call("POST", target, {"x": 1})
 
     assert (answer.status, answer.body) == (200, b"resumed")
     signal = gw.owners.signals[0]
@@ -300,10 +313,29 @@ async def test_a_call_wakes_an_execution_that_waits_for_it(gw: Gateway) -> None:
     "target", ["nope", "UPPER", "a" * 20, "0" * 20 + "/x", "%00", "../..", "0" * 5000]
 )
 async def test_calls_to_what_does_not_wait_are_refused(gw: Gateway, target: str) -> None:
-    answer = await gw.call("POST", f"/webhook-waiting/{target}", {})
+    signature = gw.resume_keys.signature(target.partition("/")[0])
+
+    answer = await gw.call("POST", f"/webhook-waiting/{target}?signature={signature}", {})
 
     assert answer.status == 404
     assert answer.headers["content-type"] == "application/problem+json"
+    assert gw.owners.signals == []
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?q=1", "?signature=", "?signature=S0", "?signature=é", "?O"]
+)
+async def test_who_only_knows_the_id_of_a_waiting_execution_cannot_resume_it(
+    gw: Gateway, query: str
+) -> None:
+    execution = await waiting(gw)
+    others = f"signature={gw.resume_keys.signature(execution + '-1')}"
+    query = query.replace("S", gw.resume_keys.signature(execution)).replace("O", others)
+
+    answer = await gw.call("POST", f"/webhook-waiting/{execution}{query}", {})
+
+    assert answer.status == 401
+    assert "$execution.resumeUrl" in answer.json["remedy"]
     assert gw.owners.signals == []
 
 

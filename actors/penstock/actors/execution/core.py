@@ -28,6 +28,7 @@ from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Cancel, Outputs, Resume, RunRequest, StepResult
 from penstock.workflow.expressions import ExpressionError
 from penstock.workflow.plan import OnError, Plan
+from penstock.workflow.scope import ResumeUrl, unsigned
 
 __all__ = [
     "State",
@@ -53,9 +54,9 @@ TIMED_OUT = ErrorInfo(
 )
 
 
-def new_state(plan: Plan, request: RunRequest, resume_base: str = "") -> State:
-    """An execution that has not begun. `resume_base` is the public URL of the gateways."""
-    return State(plan, request, resume_base)
+def new_state(plan: Plan, request: RunRequest, resume_url: ResumeUrl = unsigned) -> State:
+    """An execution that has not begun. `resume_url`: what makes the address that resumes it."""
+    return State(plan, request, resume_url)
 
 
 def start(state: State, now_ms: int) -> Turn:

@@ -41,7 +41,7 @@ class DumpedCalls(msgspec.Struct, array_like=True, gc=False):
 
 
 class Dumped(msgspec.Struct, array_like=True, gc=False):
-    """A state. `resume_base` and the request rebuild what is derived from them."""
+    """A state. The request rebuilds what is derived from it."""
 
     request: RunRequest
     resume_url: str
@@ -106,7 +106,7 @@ def dump(state: State) -> Dumped:
 def load(plan: Plan, dumped: Dumped) -> State:
     """The state that was dumped, of an execution of `plan`."""
     state = State(plan, dumped.request)
-    state.info.resume_url = dumped.resume_url
+    state.info.resuming = dumped.resume_url
     state.info.custom = dumped.custom
     state.stack = deque(_load_entry(entry) for entry in dumped.stack)
     state.slots = {slots[0].node: [_load_entry(s) for s in slots] for slots in dumped.slots}

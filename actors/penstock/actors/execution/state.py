@@ -12,7 +12,7 @@ from typing import Any
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Call, Item, Outputs, ReplyTo, RunRequest, Source
 from penstock.workflow.plan import Plan
-from penstock.workflow.scope import ExecutionInfo, Run
+from penstock.workflow.scope import ExecutionInfo, ResumeUrl, Run, unsigned
 
 RUNNING = "running"
 
@@ -94,7 +94,7 @@ class State:
         "webhook",
     )
 
-    def __init__(self, plan: Plan, request: RunRequest, resume_base: str = "") -> None:
+    def __init__(self, plan: Plan, request: RunRequest, resume_url: ResumeUrl = unsigned) -> None:
         self.plan = plan
         self.request = request
         self.info = ExecutionInfo(
@@ -103,7 +103,7 @@ class State:
             workflow_id=request.workflow,
             workflow_active=request.mode not in ("manual", "cli"),
             tenant=request.tenant,
-            resume_url=f"{resume_base}/webhook-waiting/{request.execution}",
+            resuming=resume_url,
         )
         self.status = ""
         self.started_ms = 0
