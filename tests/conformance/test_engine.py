@@ -10,7 +10,7 @@ from penstock.cli.local_host import LocalHost, from_cache
 from penstock.cli.rows import Rows
 from penstock.cli.test_data import WithTestData
 from penstock.nodes.registry import REGISTRY
-from penstock.workflow.compile import PlanCache
+from penstock.workflow.plan_cache import PlanCache
 from tests.conformance.data import DATA, needs_data
 
 pytestmark = needs_data

@@ -14,7 +14,7 @@ from penstock.cli.rows import Rows
 from penstock.cli.test import read_rows
 from penstock.cli.test_data import TestData, WithTestData
 from penstock.nodes.registry import REGISTRY
-from penstock.workflow.compile import PlanCache
+from penstock.workflow.plan_cache import PlanCache
 from tests.conformance.data import DATA, needs_data
 
 pytestmark = needs_data

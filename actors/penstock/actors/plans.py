@@ -13,9 +13,9 @@ from typing import Any
 from penstock.subjects.bus import Bus
 from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.subjects.errors import BusError, PenstockError
-from penstock.workflow.compile import PlanCache
 from penstock.workflow.document import DOCUMENT_BYTES_MAX, content_hash, decode, encode
 from penstock.workflow.plan import NodeTypes, Plan
+from penstock.workflow.plan_cache import PlanCache
 
 RETRY_S = 0.2
 

@@ -6,9 +6,9 @@ from penstock.nodes.registry import REGISTRY
 from penstock.subjects.bus import Bus
 from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.subjects.errors import BusError, PenstockError
-from penstock.workflow.compile import PlanCache
 from penstock.workflow.document import decode
 from penstock.workflow.plan import Plan
+from penstock.workflow.plan_cache import PlanCache
 
 _RETRY_S = 0.2
 

@@ -15,7 +15,6 @@ import msgspec
 from cronsim import CronSim, CronSimError
 
 from penstock.subjects.errors import PenstockError
-from penstock.workflow.expressions.convert import to_string
 
 SCHEDULE, CRON, INTERVAL = (
     "n8n-nodes-base.scheduleTrigger",
@@ -102,7 +101,7 @@ def _minute_and_hour(entry: dict[str, Any]) -> str:
 
 
 _MODES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "custom": lambda entry: to_string(entry.get("cronExpression", "* * * * * *")).strip(),
+    "custom": lambda entry: str(entry.get("cronExpression", "* * * * * *")).strip(),
     "everyX": _every_x,
     "everyMinute": lambda entry: "0 * * * * *",
     "everyHour": lambda entry: f"0 {_number(entry, 'minute', 0, 0, 59)} * * * *",
@@ -119,7 +118,7 @@ _MODES: dict[str, Callable[[dict[str, Any]], str]] = {
 def _schedule_rule(entry: dict[str, Any]) -> ScheduleRule:
     field = entry.get("field", "days")
     if field == "cronExpression":
-        return ScheduleRule(cron=to_string(entry.get("expression", "")).strip())
+        return ScheduleRule(cron=str(entry.get("expression", "")).strip())
     make = _FIELDS.get(field)
     if make is None:
         raise InvalidScheduleError(f"the interval {field!r} is not known")

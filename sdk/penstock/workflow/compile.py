@@ -5,7 +5,6 @@ documents that were accepted long ago, by older rules. Problems of a node (an un
 expression that does not parse) show when that node runs.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,39 +39,6 @@ START_TYPES = (
     "n8n-nodes-base.start",
 )
 CALLED_FROM_OUTSIDE = ("n8n-nodes-base.webhook", "n8n-nodes-base.formTrigger", *START_TYPES[1:4])
-
-
-class PlanCache:
-    """Compiled plans by content hash, the least recently used forgotten first.
-
-    `timezone` is the instance's, for documents that set none.
-    """
-
-    def __init__(
-        self, types: NodeTypes, plans_max: int = 512, *, timezone: str = DEFAULT_TIMEZONE
-    ) -> None:
-        self._types = types
-        self._timezone = timezone
-        self._plans_max = plans_max
-        self._plans: OrderedDict[str, Plan] = OrderedDict()
-
-    def get(self, key: str) -> Plan | None:
-        """The plan with this hash, if it was compiled here lately."""
-        plan = self._plans.get(key)
-        if plan is not None:
-            self._plans.move_to_end(key)
-        return plan
-
-    def add(self, document: dict[str, Any], key: str = "") -> Plan:
-        """Compile `document`, unless its plan is here, and remember it."""
-        key = key or content_hash(document)
-        plan = self.get(key)
-        if plan is None:
-            plan = compile_document(document, self._types, key=key, timezone=self._timezone)
-            self._plans[key] = plan
-            while len(self._plans) > self._plans_max:
-                self._plans.popitem(last=False)
-        return plan
 
 
 def compile_document(

@@ -4,27 +4,52 @@ A *blob* is named by the SHA-256 of its bytes, so storing one twice is storing i
 reader can tell that it got what was meant. A *segment* is an append-only object that holds many
 bodies; who appends remembers (segment, offset, length). Deleting a segment frees all of them.
 
-Local directories (obstore's LocalStore) are the default. There a segment is a file that is
-written and synced here, since object stores cannot append; in a real object store each append
-becomes an object of its own under the segment's name. Either way what `append` or `put` has
-returned from survives a power cut.
+Objects stand in a directory by default (`blob_files`), or in a real object store (`blob_objects`).
+Either way what `append` or `put` has returned from survives a power cut.
 
 One process writes a segment at a time. Bytes that were appended by somebody who died before
 telling anyone are never read and go with the segment.
 """
 
-import asyncio
 import hashlib
-import os
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
-import obstore
-from obstore.store import LocalStore, ObjectStore
 
+from penstock.subjects.blob_files import FileObjects
 from penstock.subjects.errors import PenstockError
 
 _HEX = frozenset("0123456789abcdef")
+_SEGMENTS = "segments"
+
+
+class Objects(Protocol):
+    """Where objects stand, by path. One that is not there is a `FileNotFoundError`."""
+
+    async def put(self, path: str, data: bytes) -> None:
+        """Write an object whole, durably."""
+
+    async def get(self, path: str) -> bytes:
+        """An object's bytes."""
+
+    async def size(self, path: str) -> int:
+        """An object's size in bytes."""
+
+    async def read(self, path: str, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`, fewer where the object ends."""
+
+    async def append(self, path: str, data: bytes) -> tuple[str, int]:
+        """Add bytes durably; returns the object that holds them and their offset in it."""
+
+    async def delete(self, path: str) -> None:
+        """Remove an object; one that is not there is no error."""
+
+    async def delete_folder(self, path: str) -> int:
+        """Remove everything under a path; returns how many objects went."""
+
+    async def folders(self, path: str) -> list[str]:
+        """The names of the folders directly under a path."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -41,87 +66,62 @@ class BlobError(PenstockError):
 class BlobStore:
     """See the module's text. Safe to share between tasks."""
 
-    def __init__(self, store: ObjectStore, directory: Path | None = None) -> None:
-        self._store = store
-        self._directory = directory
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
 
     @classmethod
     def local(cls, directory: Path) -> "BlobStore":
         """A store in a directory, made when it is missing."""
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(LocalStore(directory, automatic_cleanup=True), directory)
+        return cls(FileObjects(directory))
 
     async def put(self, data: bytes) -> str:
         """Store a blob durably; returns its id."""
         blob = hashlib.sha256(data).hexdigest()
-        path = _path(blob)
         if await self.head(blob) is None:
-            await obstore.put_async(self._store, path, data)
-            if self._directory is not None:
-                await asyncio.to_thread(_sync, self._directory / path)
+            await self._objects.put(_path(blob), data)
         return blob
 
     async def get(self, blob: str) -> bytes:
         """A blob's bytes; `BlobError` when there is none of that id."""
         try:
-            result = await obstore.get_async(self._store, _path(blob))
-            return bytes(await result.bytes_async())
+            return await self._objects.get(_path(blob))
         except FileNotFoundError as error:
             raise BlobError(f"there is no blob {blob}") from error
 
     async def head(self, blob: str) -> int | None:
         """A blob's size in bytes, or None when there is none of that id."""
         try:
-            return int((await obstore.head_async(self._store, _path(blob)))["size"])
+            return await self._objects.size(_path(blob))
         except FileNotFoundError:
             return None
 
     async def delete(self, blob: str) -> None:
         """Remove a blob; one that is not there is no error."""
-        await self._delete(_path(blob))
+        await self._objects.delete(_path(blob))
 
     async def append(self, segment: str, data: bytes) -> Place:
         """Add bytes to the end of a segment, durably; returns where they stand."""
-        if self._directory is not None:
-            path = self._directory / "segments" / segment
-            return Place(segment, await asyncio.to_thread(_append, path, data))
-        name = f"{segment}/{hashlib.sha256(data).hexdigest()}"
-        await obstore.put_async(self._store, f"segments/{name}", data)
-        return Place(name, 0)
+        path, offset = await self._objects.append(f"{_SEGMENTS}/{segment}", data)
+        return Place(path.removeprefix(f"{_SEGMENTS}/"), offset)
 
     async def read(self, place: Place, length: int) -> bytes:
         """`length` bytes from a place that `append` returned, or from inside of it."""
+        path = f"{_SEGMENTS}/{place.object}"
         try:
-            found = await obstore.get_range_async(
-                self._store, f"segments/{place.object}", start=place.offset, length=length
-            )
+            data = await self._objects.read(path, place.offset, length)
         except FileNotFoundError as error:
             raise BlobError(f"segment {place.object} is gone") from error
-        data = bytes(found)
         if len(data) != length:
             raise BlobError(f"segment {place.object} ends before {place.offset + length}")
         return data
 
     async def delete_segments(self, prefix: str) -> int:
         """Remove every segment under a folder of segments; returns how many objects went."""
-        listing = obstore.list(self._store, prefix=f"segments/{prefix}")
-        count = 0
-        async for page in listing:
-            for found in page:
-                await self._delete(found["path"])
-                count += 1
-        return count
+        return await self._objects.delete_folder(f"{_SEGMENTS}/{prefix}")
 
     async def folders(self, prefix: str) -> list[str]:
         """The names of the folders of segments directly under a folder."""
-        listing = await obstore.list_with_delimiter_async(self._store, prefix=f"segments/{prefix}")
-        return [path.rstrip("/").rpartition("/")[2] for path in listing["common_prefixes"]]
-
-    async def _delete(self, path: str) -> None:
-        try:
-            await obstore.delete_async(self._store, path)
-        except FileNotFoundError:
-            return
+        return await self._objects.folders(f"{_SEGMENTS}/{prefix}")
 
 
 def _path(blob: str) -> str:
@@ -129,32 +129,3 @@ def _path(blob: str) -> str:
     if len(blob) != 64 or not _HEX.issuperset(blob):
         raise BlobError(f"{blob[:80]!r} is no blob id")
     return f"blobs/{blob[:2]}/{blob}"
-
-
-def _append(path: Path, data: bytes) -> int:
-    is_new = not path.exists()
-    if is_new:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
-        offset = file.seek(0, os.SEEK_END)
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
-        os.fsync(file.fileno())
-    if is_new:
-        _sync_directory(path.parent)
-    return offset
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -16,8 +16,8 @@ from penstock.actors.execution.effects import (
 from penstock.actors.execution.history import History
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Item, RunRequest, Step, StepResult
-from penstock.workflow.compile import PlanCache
 from penstock.workflow.plan import Plan
+from penstock.workflow.plan_cache import PlanCache
 
 WAITING_URL = "http://localhost/waiting-webhook"  # leads nowhere: there is no server
 

@@ -16,8 +16,8 @@ from penstock.sandbox_host.pool import PoolSettings, ProcessPool
 from penstock.sandbox_host.services import Services
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.messages import Step, StepResult
-from penstock.workflow.compile import PlanCache
 from penstock.workflow.plan import Plan
+from penstock.workflow.plan_cache import PlanCache
 
 
 class LocalHost(Executor):

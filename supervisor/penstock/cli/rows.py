@@ -11,7 +11,7 @@ from typing import Any
 from penstock.cli.comparison import differences
 from penstock.cli.local_engine import LocalEngine, RunStep, Time
 from penstock.subjects.messages import Item
-from penstock.workflow.compile import PlanCache
+from penstock.workflow.plan_cache import PlanCache
 
 EXECUTION = "1"
 NOW = "2025-03-15T14:30:45.123Z"

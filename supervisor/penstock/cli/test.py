@@ -13,7 +13,7 @@ from penstock.cli.rows import Rows
 from penstock.cli.test_data import WithTestData
 from penstock.nodes.registry import REGISTRY
 from penstock.subjects.errors import PenstockError
-from penstock.workflow.compile import PlanCache
+from penstock.workflow.plan_cache import PlanCache
 
 EXAMPLES = """\
   penstock test runs.jsonl

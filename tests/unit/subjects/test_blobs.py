@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
+from penstock.subjects.blob_objects import StoredObjects
 from penstock.subjects.blobs import BlobError, BlobStore, Place
 
 
 @pytest.fixture(params=["directory", "objects"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    return BlobStore.local(tmp_path) if request.param == "directory" else BlobStore(MemoryStore())
+    if request.param == "directory":
+        return BlobStore.local(tmp_path / "blobs")
+    return BlobStore(StoredObjects(MemoryStore()))
 
 
 def test_a_blob_is_named_by_its_content(store: BlobStore) -> None:
@@ -54,6 +57,38 @@ def test_a_segment_gives_back_what_was_appended(store: BlobStore) -> None:
             assert await store.read(place, 30) == b"%03d" % n * 10
         inside = Place(places[2].object, places[2].offset + 3)
         assert await store.read(inside, 3) == b"002"
+
+    asyncio.run(scenario())
+
+
+def test_a_segment_is_not_read_past_its_end(store: BlobStore) -> None:
+    async def scenario() -> None:
+        place = await store.append("20261121/0001", b"short")
+
+        with pytest.raises(BlobError, match="ends before"):
+            await store.read(place, 6)
+
+    asyncio.run(scenario())
+
+
+def test_many_who_store_the_same_at_once_all_succeed_and_leave_one_object(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        blobs = await asyncio.gather(*(store.put(b"x" * 100_000) for _ in range(20)))
+
+        assert len(set(blobs)) == 1
+        assert await store.get(blobs[0]) == b"x" * 100_000
+
+    asyncio.run(scenario())
+
+    assert len([one for one in tmp_path.rglob("*") if one.is_file()]) <= 1
+
+
+def test_no_folders_are_found_where_nothing_was_stored(store: BlobStore) -> None:
+    async def scenario() -> None:
+        assert await store.folders("history/local") == []
+        assert await store.delete_segments("history/local/20261121") == 0
 
     asyncio.run(scenario())
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from penstock.nodes.registry import REGISTRY
-from penstock.workflow.compile import PlanCache, compile_document, expression_problems
+from penstock.workflow.compile import compile_document, expression_problems
 from penstock.workflow.plan import OnError, Plan
+from penstock.workflow.plan_cache import PlanCache
 from penstock.workflow.validate import check
 from tests.unit.engine.workflows import Types, document, node, plan_of
 
