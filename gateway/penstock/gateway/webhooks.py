@@ -16,7 +16,16 @@ from starlette.types import Receive, Scope
 
 from penstock.gateway import clients
 from penstock.gateway.answers import Answer
-from penstock.gateway.bodies import Body, parse, parse_json, parse_pairs, read, store
+from penstock.gateway.bodies import (
+    BODY_BYTES_MAX,
+    Body,
+    parse,
+    parse_json,
+    parse_pairs,
+    read,
+    store,
+)
+from penstock.gateway.encodings import decoded
 from penstock.gateway.parts import Parts
 from penstock.gateway.problems import ProblemError
 from penstock.gateway.replies import Waiting
@@ -72,6 +81,8 @@ class Webhooks:
         if self._leases.limits(route.tenant):
             await self._leases.take(route.tenant)
         raw = await read(scope, receive, headers.get("content-length"))
+        if "content-encoding" in headers:
+            raw = await decoded(raw, headers["content-encoding"], BODY_BYTES_MAX)
         item = await self._item(route, scope, headers, raw)
         waiting = self._start(route, item)
         try:
@@ -162,6 +173,7 @@ class Webhooks:
         address = self._resuming.address(path, scope["query_string"].decode("latin-1"))
         headers = headers_of(scope)
         raw = await read(scope, receive, headers.get("content-length"))
+        raw = await decoded(raw, headers.get("content-encoding", ""), BODY_BYTES_MAX)
         body = await parse(
             headers.get("content-type", ""), raw, self._blobs, binary_property="data"
         )

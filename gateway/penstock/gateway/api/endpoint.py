@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope
 
 from penstock.gateway.answers import Answer
 from penstock.gateway.bodies import BODY_BYTES_MAX, parse_json, parse_pairs, read
+from penstock.gateway.encodings import decoded
 from penstock.gateway.parts import Parts
 from penstock.gateway.problems import ProblemEntry, ProblemError
 from penstock.gateway.values import with_floats
@@ -121,6 +122,7 @@ async def decode_call(
 ) -> ApiCall:
     """Read and check everything that an endpoint declares."""
     raw = await read(scope, receive, headers.get("content-length"), endpoint.body_bytes_max)
+    raw = await decoded(raw, headers.get("content-encoding", ""), endpoint.body_bytes_max)
     return ApiCall(
         parts=parts,
         tenant=TENANT,
