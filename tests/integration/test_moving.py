@@ -11,8 +11,9 @@ from penstock.subjects import names
 from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.errors import PenstockError
-from penstock.supervisor import moving
+from penstock.supervisor import moving, nats
 from penstock.supervisor.broker import Broker
+from penstock.supervisor.brokers import brokers_of
 from penstock.supervisor.data_dir import DataDir
 
 JOURNAL = names.journal("local", 0)
@@ -26,7 +27,7 @@ def data_dir(tmp_path: Path) -> DataDir:
 
 
 async def brokers(data_dir: DataDir, nodes: int) -> Broker:
-    return await moving.brokers_of(data_dir, nodes, "local", print)
+    return await brokers_of(data_dir, nodes, "local", print)
 
 
 @asynccontextmanager
@@ -61,7 +62,7 @@ def test_streams_and_buckets_keep_their_messages_and_sequences(data_dir: DataDir
             await bus.bucket("marks").put("history.local.0", b"2")
 
         await brokers(data_dir, 3)
-        assert moving.stores(data_dir, 1)[0].exists() is False
+        assert nats.stores(data_dir, 1)[0].exists() is False
         async with running(data_dir, await brokers(data_dir, 1)) as bus:
             about = await bus.info("EXEC")
             mark = await bus.bucket("marks").get("history.local.0")

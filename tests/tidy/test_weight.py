@@ -17,7 +17,9 @@ NOT_OF = {
     "penstock.gateway.__main__": LANGUAGE | ENGINE | {"psycopg", "prometheus_client", "psutil"},
     "penstock.actors.program": SERVERS | {"psycopg"},
     "penstock.actors.projector.__main__": LANGUAGE | ENGINE | SERVERS | {"cronsim"},
-    "penstock.cli.up": LANGUAGE | ENGINE | {"uvicorn", "starlette", "psycopg"},
+    "penstock.cli.up": LANGUAGE
+    | ENGINE
+    | {"uvicorn", "starlette", "psycopg", "nats", "http.client"},
 }
 
 

@@ -3,9 +3,12 @@
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from penstock.cli.api import Api
 from penstock.subjects.errors import PenstockError
+
+if TYPE_CHECKING:
+    from penstock.cli.api import Api
 
 DEFAULT_DATA = "penstock-data"
 
@@ -39,8 +42,10 @@ def add_server(to: argparse.ArgumentParser) -> None:
     add_data(to)
 
 
-def api_of(options: argparse.Namespace) -> Api:
+def api_of(options: argparse.Namespace) -> "Api":
     """The API that the options and the environment point to."""
+    from penstock.cli.api import Api
+
     url = options.url or os.environ.get("PENSTOCK_URL", "")
     token = options.token or os.environ.get("PENSTOCK_TOKEN", "")
     if url and token:

@@ -17,23 +17,25 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.cli.arguments import add_data, parser
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.broker import Broker
+from penstock.supervisor.brokers import brokers_of
 from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
-from penstock.supervisor.healer import Healer
 from penstock.supervisor.leftovers import end_leftovers
 from penstock.supervisor.log_file import ErrorOutput, LogFile
-from penstock.supervisor.moving import brokers_of
 from penstock.supervisor.orphans import Orphans
 from penstock.supervisor.rolling import RollFiles, roll
 from penstock.supervisor.spec import check
 from penstock.supervisor.stack import StackSettings, stack
 from penstock.supervisor.supervisor import Supervisor, SupervisorEvent
 from penstock.supervisor.task import task_child
+
+if TYPE_CHECKING:
+    from penstock.supervisor.healer import Healer
 
 _STOP_S = 8.5
 _BACKLOG = 2048
@@ -205,6 +207,8 @@ class _Up:
         await tree.begin()
         await tree.ready()
         if servers.is_cluster:
+            from penstock.supervisor.healer import Healer
+
             self._healer = Healer(
                 servers, restart=self._restart, is_ready=self._is_ready, told=self._log
             )

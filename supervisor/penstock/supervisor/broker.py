@@ -7,17 +7,21 @@ first is behind.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from penstock.subjects.bus_nats import NatsBus
-from penstock.subjects.streams import Budget, StreamSpec, declarations, ensure
+from penstock.subjects.streams import Budget, StreamSpec, declarations
 from penstock.supervisor import nats
 from penstock.supervisor.data_dir import DataDir
+from penstock.supervisor.errand import run_errand
 from penstock.supervisor.nats import NatsServer
 from penstock.supervisor.readiness import pauses_s, wait_for
+
+if TYPE_CHECKING:
+    from penstock.subjects.bus_nats import NatsBus
 
 REPLICAS_MAX = 3
 _CONNECT_S = 5.0
@@ -54,8 +58,11 @@ class Broker:
         return self.servers[0].env(role) | {"PENSTOCK_NATS_URL": self.url}
 
     @asynccontextmanager
-    async def as_admin(self) -> AsyncIterator[NatsBus]:
+    async def as_admin(self) -> "AsyncIterator[NatsBus]":
         """A connection that may declare streams; `BusError` when there is none within 5 s."""
+        # Whoever runs one broker never comes here, and is spared the client: 6 MB.
+        from penstock.subjects.bus_nats import NatsBus
+
         bus = await NatsBus.connect(
             self.url,
             user="admin",
@@ -70,8 +77,10 @@ class Broker:
 
     async def wait_until_ready(self, server: NatsServer, told: Callable[[str], None]) -> None:
         """Return when this server serves, every stream is there, and its copies are complete."""
-        await server.wait_until_serving()
-        await wait_for(self._declare, pauses=pauses_s(0.05, 1.0), on_outage=told)
+        await asyncio.gather(
+            server.wait_until_serving(),
+            wait_for(self._declare, pauses=pauses_s(0.05, 1.0), on_outage=told),
+        )
         if self.is_cluster:
 
             async def is_complete() -> bool:
@@ -86,8 +95,12 @@ class Broker:
             # A cluster remembers its streams, those in memory too, as long as `up` runs; a server
             # alone has lost the latter at each of its starts.
             if not (self.is_cluster and self._is_declared):
-                async with self.as_admin() as bus:
-                    await ensure(bus, self._region, self._budget())
+                budget = self._budget()
+                words = (self._region, budget.file_bytes, budget.memory_bytes, budget.replicas)
+                await run_errand(
+                    (sys.executable, "-m", "penstock.supervisor.declaring", *map(str, words)),
+                    env=self.env("admin"),
+                )
                 self._is_declared = True
         return True
 
@@ -100,7 +113,7 @@ class Broker:
         """Every stream that these servers must hold, with its limit in bytes."""
         return list(declarations(self._region, self._budget()))
 
-    async def standings(self, bus: NatsBus) -> dict[str, Standing]:
+    async def standings(self, bus: "NatsBus") -> dict[str, Standing]:
         """How every stream stands; `BusError` when nobody can say now."""
         names = [spec.name for spec, _ in self.declarations()]
         about = await asyncio.gather(*(bus.api(f"STREAM.INFO.{name}") for name in names))

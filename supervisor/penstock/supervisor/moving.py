@@ -4,19 +4,17 @@ A server alone and a cluster keep their stores differently, and servers that are
 other's store drop what they find there. So old and new servers run side by side for once, on
 stores of their own, and every file stream is handed over as a snapshot, chunk by chunk, with its
 sequences: journals, snapshots and the history's position stay valid. What counts is `nats/nodes`,
-written when all has been moved; before that the old stores are the installation, and a move that
-was interrupted begins anew. Streams in memory begin empty, as after any restart.
+which `brokers` writes when all has been moved; before that the old stores are the installation, and
+a move that was interrupted begins anew. Streams in memory begin empty, as after any restart.
 
 It takes as long as copying takes, and the disk must hold both for that time.
 """
 
 import asyncio
 import itertools
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,7 +24,7 @@ from penstock.subjects.errors import BusError, PenstockError
 from penstock.subjects.streams import StreamSpec
 from penstock.supervisor import broker, nats
 from penstock.supervisor.broker import Broker
-from penstock.supervisor.data_dir import DataDir, write_durably
+from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.log_file import LogFile
 from penstock.supervisor.nats import NatsServer
 from penstock.supervisor.process import Program, process_child
@@ -34,7 +32,6 @@ from penstock.supervisor.readiness import pauses_s, wait_for
 from penstock.supervisor.spec import ChildSpec, SupervisorSpec
 from penstock.supervisor.supervisor import start_supervisor
 
-Told = Callable[[str], None]
 _CHUNK_BYTES = 512 * 1024
 _CHUNK_S = 30.0
 _ELECTED_S = 60.0
@@ -45,44 +42,9 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-async def brokers_of(data_dir: DataDir, wanted: int, region: str, told: Told) -> Broker:
-    """The brokers that this installation is to run with, its streams moved to them if need be.
-
-    `wanted` 0: as many as it was made with.
-    """
-    file = data_dir.nats / "nodes"
-    made_with = _made_with(data_dir, file)
-    nodes = wanted or made_with or 1
-    if made_with not in (0, nodes):
-        told(f"moving from {made_with} to {nodes} brokers")
-        await _move(data_dir, made_with, nodes, region)
-    if made_with != nodes:
-        write_durably(file, f"{nodes}\n")
-        _remove(stores(data_dir, made_with))
-    return broker.configure(data_dir, nodes, region)
-
-
-def _made_with(data_dir: DataDir, file: Path) -> int:
-    """How many brokers hold this installation's streams; 0 when there are none yet."""
-    if file.exists():
-        return int(file.read_text())
-    return 1 if nats.store(data_dir).exists() else 0
-
-
-def stores(data_dir: DataDir, nodes: int) -> list[Path]:
-    """The stores of an installation with so many brokers."""
-    if nodes == 1:
-        return [nats.store(data_dir)]
-    return [nats.store(data_dir, number, nodes) for number in range(1, nodes + 1)]
-
-
-def _remove(directories: list[Path]) -> None:
-    for directory in directories:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-async def _move(data_dir: DataDir, before: int, after: int, region: str) -> None:
-    _remove(stores(data_dir, after))
+async def move(data_dir: DataDir, before: int, after: int, region: str) -> None:
+    """Bring every stream from `before` brokers to `after`; the old stores stay."""
+    nats.remove(nats.stores(data_dir, after))
     old = broker.configure(data_dir, before, region)
     new = broker.configure(data_dir, after, region)
     async with (

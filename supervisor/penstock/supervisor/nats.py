@@ -124,6 +124,17 @@ def store(data_dir: DataDir, number: int = 1, nodes: int = 1) -> Path:
     return data_dir.nats / ("store" if nodes == 1 else f"store-{number}-of-{nodes}")
 
 
+def stores(data_dir: DataDir, nodes: int) -> list[Path]:
+    """The stores of an installation with so many servers."""
+    return [store(data_dir, number, nodes) for number in range(1, nodes + 1)]
+
+
+def remove(stores: list[Path]) -> None:
+    """Delete stores that nobody uses any more."""
+    for one in stores:
+        shutil.rmtree(one, ignore_errors=True)
+
+
 def configuration(server: NatsServer, store: Path) -> str:
     """The configuration's text. JSON strings are strings of the server's language too."""
     users = "\n".join(_user(role, server.passwords[role]) for role in ROLES)

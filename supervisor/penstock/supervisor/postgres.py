@@ -18,7 +18,6 @@ import contextlib
 import importlib.util
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ import psutil
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor import linux
 from penstock.supervisor.data_dir import DataDir, write_secret
+from penstock.supervisor.errand import ErrandFailedError, run_errand
 from penstock.supervisor.leftovers import end
 from penstock.supervisor.process import Program
 from penstock.supervisor.readiness import pauses_s, wait_for
@@ -129,25 +129,16 @@ class Postgres:
 
     async def _run_initdb(self, fresh: Path, password_file: Path) -> None:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *(str(self.binaries / "initdb"), "-D", str(fresh), "-U", _USER, "-E", "UTF8"),
-                *("--no-locale", "--no-instructions", "-A", "scram-sha-256"),
-                *("--pwfile", str(password_file)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                preexec_fn=self.become,
+            await run_errand(
+                (
+                    *(str(self.binaries / "initdb"), "-D", str(fresh), "-U", _USER, "-E", "UTF8"),
+                    *("--no-locale", "--no-instructions", "-A", "scram-sha-256"),
+                    *("--pwfile", str(password_file)),
+                ),
+                prepare=self.become,
             )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise PenstockError(f"Postgres cannot be started: {error}", remedy=_REMEDY) from error
-        try:
-            output, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-        if process.returncode != 0:
-            tail = output.decode("utf-8", "replace").strip()[-500:]
-            raise PenstockError(f"initdb failed: {tail}", remedy=_REMEDY)
+        except ErrandFailedError as error:
+            raise PenstockError(f"initdb failed: {error.message}", remedy=_REMEDY) from error
 
     def _leave_socket_directory(self) -> None:
         with contextlib.suppress(OSError):  # not empty after a kill: the next start uses it
