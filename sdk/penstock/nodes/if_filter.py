@@ -5,9 +5,11 @@ from typing import Any
 from penstock.nodes import conditions
 from penstock.sdk.call import Call
 from penstock.sdk.node import Node
+from penstock.sdk.transform import refuse_error
 from penstock.subjects.errors import PenstockError
-from penstock.subjects.messages import Item, Outcome
-from penstock.workflow.plan import PlanNode
+from penstock.subjects.messages import Item, Outcome, Outputs
+from penstock.workflow.plan import PlanNode, Transform
+from penstock.workflow.scope import Scope
 
 
 def _prepare(node: PlanNode) -> Any:
@@ -32,6 +34,22 @@ def divide(call: Call) -> tuple[list[Item], list[Item]]:
     return passed, failed
 
 
+def _transform(node: PlanNode) -> Transform | None:
+    test = conditions.prepare(node.parameters.get("conditions", {}))
+    if test is None:
+        return None
+
+    def divide_all(scope: Scope, items: list[Item]) -> Outputs:
+        passed: list[Item] = []
+        failed: list[Item] = []
+        for index, item in enumerate(items):
+            refuse_error(item)
+            (passed if test(scope, index) else failed).append(item)
+        return [passed, failed]
+
+    return divide_all
+
+
 class If(Node):
     """Items that pass go to the first output, others to the second."""
 
@@ -40,6 +58,9 @@ class If(Node):
 
     def run(self, call: Call) -> Outcome:
         return call.items_out(*divide(call))
+
+    def transform(self, node: PlanNode) -> Transform | None:
+        return _transform(node)
 
     def outputs(self, parameters: dict[str, Any], version: float) -> int:
         return 2
@@ -53,3 +74,6 @@ class Filter(Node):
 
     def run(self, call: Call) -> Outcome:
         return call.items_out(*divide(call))
+
+    def transform(self, node: PlanNode) -> Transform | None:
+        return _transform(node)

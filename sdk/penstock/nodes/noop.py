@@ -2,7 +2,9 @@
 
 from penstock.sdk.call import Call
 from penstock.sdk.node import Node
+from penstock.sdk.transform import pass_on
 from penstock.subjects.messages import Outcome
+from penstock.workflow.plan import PlanNode, Transform
 
 
 class NoOp(Node):
@@ -12,6 +14,9 @@ class NoOp(Node):
 
     def run(self, call: Call) -> Outcome:
         return call.items_out(call.items)
+
+    def transform(self, node: PlanNode) -> Transform:
+        return pass_on
 
 
 class StickyNote(Node):

@@ -19,11 +19,13 @@ from penstock.sdk.parameters import (
 )
 from penstock.sdk.paths import set_path
 from penstock.sdk.plain import plain, stringify
+from penstock.sdk.transform import UnusualError
 from penstock.subjects.errors import PenstockError
-from penstock.subjects.messages import Item, Outcome
+from penstock.subjects.messages import Item, Outcome, Outputs
 from penstock.workflow.expressions.convert import to_string, truthy, typeof
 from penstock.workflow.expressions.values import UNDEFINED
-from penstock.workflow.plan import PlanNode, Resolver
+from penstock.workflow.plan import PlanNode, Resolver, Transform
+from penstock.workflow.scope import Scope
 
 _EARLIER = {
     "stringValue": "string",
@@ -62,6 +64,12 @@ class Set(Node):
     type = "n8n-nodes-base.set"
     versions = (3, 3.1, 3.2, 3.3, 3.4, 3.5)
 
+    def transform(self, node: PlanNode) -> Transform | None:
+        prepared = _prepare(node)
+        if node.parameters.get("mode", "manual") == "raw" or prepared.duplicates:
+            return None
+        return _transform(node, prepared)
+
     def run(self, call: Call) -> Outcome:
         prepared: _Prepared = call.prepared(_prepare)
         is_raw = call.node.parameters.get("mode", "manual") == "raw"
@@ -79,6 +87,38 @@ class Set(Node):
                 own = pointer(index)
                 out.append({"json": {"error": error.message, "pairedItem": own}, "pairedItem": own})
         return call.items_out(_duplicated(call, out) if prepared.duplicates else out)
+
+
+def _transform(node: PlanNode, prepared: _Prepared) -> Transform | None:
+    fields, inclusion = prepared.fields, prepared.inclusion
+    names = [field.name for field in fields or ()]
+    if fields is None or inclusion is None or len(set(names)) < len(names):
+        return None
+    choose, _, keeps_binary = inclusion
+    is_path = {name: inclusion.dots and not name.isidentifier() for name in names}
+
+    def set_fields(scope: Scope, items: list[Item]) -> Outputs:
+        out: list[Item] = []
+        for index, item in enumerate(items):
+            json = choose(item["json"])
+            for name, kind, resolve, fitting in fields:
+                value = resolve(scope, index)
+                if type(value) is not fitting:
+                    how = (index, node.version, prepared.ignores_errors)
+                    value = _fitting(name, kind, settle(value), how)
+                if is_path[name]:
+                    set_path(json, name, value)
+                else:
+                    json[name] = value
+            if "$error" in json:
+                raise UnusualError
+            made: Item = {"json": json, "pairedItem": pointer(index)}
+            if keeps_binary and "binary" in item:
+                made["binary"] = item["binary"]
+            out.append(made)
+        return [out]
+
+    return set_fields
 
 
 def _prepare(node: PlanNode) -> _Prepared:

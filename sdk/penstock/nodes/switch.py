@@ -8,10 +8,12 @@ from penstock.nodes.output_index import output_index
 from penstock.sdk.call import Call
 from penstock.sdk.node import Node
 from penstock.sdk.parameters import as_object, entries, has_expressions
+from penstock.sdk.transform import refuse_error
 from penstock.subjects.errors import PenstockError
-from penstock.subjects.messages import Item, Outcome
+from penstock.subjects.messages import Item, Outcome, Outputs
 from penstock.workflow.expressions.convert import to_number
-from penstock.workflow.plan import PlanNode
+from penstock.workflow.plan import PlanNode, Transform
+from penstock.workflow.scope import Scope
 
 _OUTPUTS = 4
 _OUTPUTS_MAX = 1_000
@@ -35,6 +37,13 @@ class Switch(Node):
         if call.param("mode", 0, "rules") == "expression":
             return call.items_out(*_by_expression(call))
         return call.items_out(*_by_rules(call))
+
+    def transform(self, node: PlanNode) -> Transform | None:
+        raw = {name: node.parameters.get(name) for name in ("mode", "options")}
+        prepared = _prepare(node)
+        if has_expressions(raw) or raw["mode"] == "expression" or not prepared.tests:
+            return None
+        return _transform(prepared.tests, as_object(raw["options"]))
 
     def outputs(self, parameters: dict[str, Any], version: float) -> int:
         if parameters.get("mode") == "expression":
@@ -79,6 +88,19 @@ def _prepare(node: PlanNode) -> _Prepared:
     return _Prepared(known if len(known) == len(tests) else None, len(rules))
 
 
+def _transform(tests: list[Test], options: dict[str, Any]) -> Transform:
+    count = len(tests) + (options.get("fallbackOutput") == "extra")
+
+    def route(scope: Scope, items: list[Item]) -> Outputs:
+        outputs: list[list[Item]] = [[] for _ in range(count)]
+        for index, item in enumerate(items):
+            refuse_error(item)
+            _route(scope, outputs, tests, (index, item, options))
+        return [*outputs]
+
+    return route
+
+
 def _by_rules(call: Call) -> list[list[Item]]:
     prepared: _Prepared = call.prepared(_prepare)
     if not prepared.rules:
@@ -91,9 +113,8 @@ def _by_rules(call: Call) -> list[list[Item]]:
         try:
             if varies:
                 options = _options(call, index)
-            _route(
-                call, outputs, (prepared.tests or _resolved(call, index)), (index, item, options)
-            )
+            tests = prepared.tests or _resolved(call, index)
+            _route(call.scope, outputs, tests, (index, item, options))
         except PenstockError as error:
             _fail(call, outputs, error)
     return outputs
@@ -109,7 +130,7 @@ def _resolved(call: Call, index: int) -> list[Test]:
 
 
 def _route(
-    call: Call,
+    scope: Scope,
     outputs: list[list[Item]],
     tests: list[Test],
     what: tuple[int, Item, dict[str, Any]],
@@ -117,7 +138,7 @@ def _route(
     index, item, options = what
     is_matched = False
     for output, test in enumerate(tests):
-        if test(call.scope, index):
+        if test(scope, index):
             outputs[output].append(item)
             is_matched = True
             if options.get("allMatchingOutputs") is not True:

@@ -6,7 +6,9 @@ that the types exist, are triggers, and let what they are given through.
 
 from penstock.sdk.call import Call
 from penstock.sdk.node import Node
+from penstock.sdk.transform import pass_on
 from penstock.subjects.messages import Outcome
+from penstock.workflow.plan import PlanNode, Transform
 
 
 class _PassingTrigger(Node):
@@ -14,6 +16,9 @@ class _PassingTrigger(Node):
 
     def run(self, call: Call) -> Outcome:
         return call.items_out(call.items)
+
+    def transform(self, node: PlanNode) -> Transform:
+        return pass_on
 
 
 class ManualTrigger(_PassingTrigger):

@@ -9,7 +9,9 @@ from typing import Any
 
 from penstock.sdk.call import Call
 from penstock.sdk.node import Node
+from penstock.sdk.transform import pass_on
 from penstock.subjects.messages import Outcome
+from penstock.workflow.plan import PlanNode, Transform
 
 _METHODS = ("GET", "POST")
 
@@ -23,6 +25,9 @@ class Webhook(Node):
 
     def run(self, call: Call) -> Outcome:
         return call.items_out(call.items)
+
+    def transform(self, node: PlanNode) -> Transform:
+        return pass_on
 
     def outputs(self, parameters: dict[str, Any], version: float) -> int:
         if parameters.get("multipleMethods") is not True:

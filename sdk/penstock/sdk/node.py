@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal
 
 from penstock.sdk.call import Call
 from penstock.subjects.messages import Effect, Outcome
-from penstock.workflow.plan import Tier
+from penstock.workflow.plan import PlanNode, Tier, Transform
 
 EffectType = type[Effect]
 
@@ -42,6 +42,10 @@ class Node:
     def run(self, call: Call) -> Outcome | Awaitable[Outcome]:
         """Turn the call's items into an outcome."""
         raise NotImplementedError
+
+    def transform(self, node: PlanNode) -> Transform | None:
+        """The same as `run`, as a plain function of items, where that is possible (`transform`)."""
+        return None
 
     def outputs(self, parameters: dict[str, Any], version: float) -> int:
         """How many main outputs a node with these (raw) parameters has."""

@@ -26,7 +26,8 @@ def paired_input(items: list[Item], input_index: int) -> list[Item]:
     """The items of one input, each pointing at its own position there."""
     if len(items) == 1:  # by far the most frequent
         item, own = items[0], pointer(0, input_index)
-        return items if item.get("pairedItem") == own else [{**item, "pairedItem": own}]
+        paired = item.get("pairedItem")
+        return items if paired is own or paired == own else [{**item, "pairedItem": own}]
     return [
         item
         if item.get("pairedItem") == (own := pointer(index, input_index))

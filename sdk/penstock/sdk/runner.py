@@ -10,8 +10,9 @@ A node's bug never gets out: any exception becomes an outcome with an error, and
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, cast
+
+import msgspec
 
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
@@ -100,7 +101,7 @@ def _keep(written: Written, outcome: Outcome) -> None:
 
 
 def _once(scope: Scope) -> Scope:
-    return replace(scope, inputs=[items and items[:1] for items in scope.inputs])
+    return msgspec.structs.replace(scope, inputs=[items and items[:1] for items in scope.inputs])
 
 
 def _discard(outcome: object) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from penstock.subjects.messages import Item, Outputs
+
 if TYPE_CHECKING:
     from penstock.workflow.scope import Scope
 
@@ -19,6 +21,9 @@ Order = Literal["v0", "v1"]
 
 Resolver = Callable[["Scope", int], Any]
 """A compiled parameter: (scope, item index) to its value. Raises `ExpressionError`."""
+
+Transform = Callable[["Scope", list[Item]], Outputs]
+"""A node's run as a plain function of the items of input 0 (`penstock.sdk.transform`)."""
 
 
 class OnError(Enum):
@@ -146,3 +151,5 @@ class Plan:
     kept: frozenset[int] | None = None
     ancestors: list[frozenset[int]] = field(default_factory=list)
     start: int = -1
+    transforms: list[Transform | None] | None = None
+    """By node, made when the plan first runs."""

@@ -5,15 +5,15 @@ same answers, since both hold the same earlier runs. Read-only for expressions, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from penstock.subjects.messages import Item, Outputs, Source
 from penstock.workflow.plan import Plan, PlanNode
 
 
-@dataclass(slots=True, eq=False)
-class Run:
+class Run(msgspec.Struct, eq=False, gc=False):
     """One finished run of a node: what it put out and where its inputs came from."""
 
     outputs: Outputs
@@ -29,8 +29,7 @@ def unsigned(execution: str) -> str:
     return f"/webhook-waiting/{execution}"
 
 
-@dataclass(slots=True, eq=False)
-class ExecutionInfo:
+class ExecutionInfo(msgspec.Struct, eq=False):
     """Facts about the execution. `mode` is n8n's word (manual, webhook, trigger, …).
 
     `resuming` is the address that resumes it, or what makes that: it is signed, which costs
@@ -43,7 +42,7 @@ class ExecutionInfo:
     workflow_active: bool = False
     tenant: str = "main"
     resuming: str | ResumeUrl = ""
-    custom: dict[str, Any] = field(default_factory=dict)
+    custom: dict[str, Any] = {}
 
     @property
     def resume_url(self) -> str:
@@ -53,16 +52,14 @@ class ExecutionInfo:
         return self.resuming
 
 
-@dataclass(slots=True, eq=False)
-class Written:
+class Written(msgspec.Struct, eq=False):
     """What a run has written beside its outputs (`expressions.execution_data`); None: nothing."""
 
     custom: dict[str, Any] | None = None
     static: dict[str, Any] | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Scope:
+class Scope(msgspec.Struct, eq=False):
     """One node about to run. `runs[n]` are the earlier runs of node `n`, oldest first.
 
     `inputs[i]` are the items at main input `i` (`None`: nothing arrived there), with the
@@ -79,8 +76,8 @@ class Scope:
     run_index: int
     now_ms: int
     execution: ExecutionInfo
-    contexts: dict[int, dict[str, Any]] = field(default_factory=dict)
-    variables: dict[str, Any] = field(default_factory=dict)
+    contexts: dict[int, dict[str, Any]] = {}
+    variables: dict[str, Any] = {}
     random_seed: int = 0
     expired: Callable[[], bool] | None = None
     """A bound in time, if the caller wants one: asked now and then while an expression loops."""

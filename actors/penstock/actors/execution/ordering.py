@@ -41,6 +41,10 @@ def settle(state: State) -> None:
         if not stack and not _release(state):
             return
         entry = stack[0]
+        inputs = entry.inputs
+        if len(inputs) == 1 and inputs[0]:  # by far the most frequent, in both orders
+            inputs[0] = paired_input(inputs[0], 0)
+            return
         node = state.plan.nodes[entry.node]
         if state.plan.order == "v0" and _lacks_input(state, entry):
             stack.rotate(-1)

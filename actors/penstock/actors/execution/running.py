@@ -1,13 +1,12 @@
 """Running the node at the front of the stack, and what its outcome leads to."""
 
-from operator import is_
-
 from penstock.actors.execution import answers, calls, steps
 from penstock.actors.execution.effects import CancelChild, ReturnToParent, SaveStatic, SetTimer
 from penstock.actors.execution.events import Finished, Ran, Tried, Waited
 from penstock.actors.execution.failures import error_workflow
+from penstock.actors.execution.line import run_line, without_copies
 from penstock.actors.execution.ordering import ENDLESS
-from penstock.actors.execution.state import RUNNING, Entry, State
+from penstock.actors.execution.state import RUNNING, State
 from penstock.actors.execution.turn import Turn
 from penstock.sdk.pairing import paired_input
 from penstock.sdk.runner import run_node
@@ -23,7 +22,8 @@ RUNS_MAX = 1_000_000
 def go_on(turn: Turn) -> Turn:
     """Run nodes until one is dispatched, something is waited for, or the execution is over."""
     state = turn.state
-    for _ in range(INLINE_STEPS_MAX):
+    left = INLINE_STEPS_MAX
+    while left > 0:
         if state.status != RUNNING or state.sleep or state.calls or state.retry_ms:
             return turn
         if state.failure or state.seq > RUNS_MAX:
@@ -33,8 +33,10 @@ def go_on(turn: Turn) -> Turn:
         if not state.stack:
             finish(turn, "success", None)
             return turn
-        if not run_front(turn):
+        count = run_line(turn, left)
+        if not count and not run_front(turn):
             return turn
+        left -= count or 1
     turn.more = True
     return turn
 
@@ -153,7 +155,7 @@ def _conclude_with_effects(turn: Turn, outcome: Outcome, took_us: int) -> None:
 def _record(turn: Turn, outcome: Outcome, took_us: int, *, is_answered: bool = False) -> None:
     state = turn.state
     entry = state.stack[0]
-    outputs, same = _without_copies(entry, outcome.outputs)
+    outputs, same = without_copies(entry, outcome.outputs)
     turn.happen(
         Ran(
             entry.node,
@@ -171,21 +173,6 @@ def _record(turn: Turn, outcome: Outcome, took_us: int, *, is_answered: bool = F
             outcome.static,
         )
     )
-
-
-def _without_copies(entry: Entry, outputs: Outputs | None) -> tuple[Outputs | None, int]:
-    """The outputs to record, and which of them holds just the items of input 0 (-1: none)."""
-    items = entry.inputs[0]
-    if not outputs or not items:
-        return outputs, -1
-    for number, output in enumerate(outputs):
-        if not output or len(output) != len(items) or output[0] is not items[0]:
-            continue
-        if output is items or all(map(is_, output, items)):
-            thin = list(outputs)
-            thin[number] = []
-            return thin, number
-    return outputs, -1
 
 
 def finish(turn: Turn, status: str, error: ErrorInfo | None) -> None:

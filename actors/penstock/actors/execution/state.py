@@ -9,6 +9,8 @@ import zlib
 from collections import deque
 from typing import Any
 
+import msgspec
+
 from penstock.subjects.errors import ErrorInfo
 from penstock.subjects.messages import Call, Item, Outputs, ReplyTo, RunRequest, Source
 from penstock.workflow.plan import Plan
@@ -17,22 +19,13 @@ from penstock.workflow.scope import ExecutionInfo, ResumeUrl, Run, unsigned
 RUNNING = "running"
 
 
-class Entry:
+class Entry(msgspec.Struct, eq=False, gc=False):
     """A node about to run, or one that still waits for some of its inputs (`None`)."""
 
-    __slots__ = ("inputs", "is_resumed", "node", "sources")
-
-    def __init__(
-        self,
-        node: int,
-        inputs: list[list[Item] | None],
-        sources: list[Source | None],
-        is_resumed: bool = False,
-    ) -> None:
-        self.node = node
-        self.inputs = inputs
-        self.sources = sources
-        self.is_resumed = is_resumed
+    node: int
+    inputs: list[list[Item] | None]
+    sources: list[Source | None]
+    is_resumed: bool = False
 
 
 class Sleep:

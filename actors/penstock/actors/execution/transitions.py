@@ -80,15 +80,29 @@ def _ran(state: State, event: Ran) -> None:
         if event.same >= 0:
             outputs = list(outputs)
             outputs[event.same] = entry.inputs[0]
-        run = state.counts[node]
-        state.counts[node] = run + 1
-        kept = state.plan.kept
-        if kept is None or node in kept:
-            state.runs.setdefault(node, []).append(Run(outputs, entry.sources))
-        state.last = node
-        state.last_outputs = outputs
-        follow(state, node, outputs, run)
+        put_out(state, entry, outputs)
     settle(state)
+
+
+def ran_plainly(state: State, entry: Entry, outputs: Outputs) -> None:
+    """What `apply` does for a Ran that says nothing but the `outputs` of the front `entry`."""
+    state.stack.popleft()
+    state.seq += 1
+    put_out(state, entry, outputs)
+    settle(state)
+
+
+def put_out(state: State, entry: Entry, outputs: Outputs) -> None:
+    """Count a run, remember it if some expression may ask for it, and enqueue who follows."""
+    node = entry.node
+    run = state.counts[node]
+    state.counts[node] = run + 1
+    kept = state.plan.kept
+    if kept is None or node in kept:
+        state.runs.setdefault(node, []).append(Run(outputs, entry.sources))
+    state.last = node
+    state.last_outputs = outputs
+    follow(state, node, outputs, run)
 
 
 def _tried(state: State, event: Tried) -> None:

@@ -11,6 +11,7 @@ from penstock.workflow.expressions.analysis import analyse
 from penstock.workflow.expressions.compiler import Compiler, Op
 from penstock.workflow.expressions.context import Context
 from penstock.workflow.expressions.convert import is_missing, to_string
+from penstock.workflow.expressions.direct import direct_resolver, direct_text
 from penstock.workflow.expressions.engine import evaluate_with_engine
 from penstock.workflow.expressions.errors import (
     ExpressionError,
@@ -22,7 +23,6 @@ from penstock.workflow.expressions.errors import (
 )
 from penstock.workflow.expressions.parser import parse_expression
 from penstock.workflow.expressions.regexp import MatchArray
-from penstock.workflow.expressions.roots import direct_resolver
 from penstock.workflow.expressions.template import split
 from penstock.workflow.expressions.text import storable
 from penstock.workflow.expressions.values import UNDEFINED, JsFunction
@@ -245,6 +245,14 @@ def _presentable(value: Any) -> Any:
 
 
 def _concatenation(codes: list[_Code | str]) -> Resolver:
+    general = _joined(codes)
+    if any(isinstance(part, _Code) and not part.facts.fast for part in codes):
+        return general
+    parts = [part if isinstance(part, str) else part.tree for part in codes]
+    return direct_text(parts, general) or general
+
+
+def _joined(codes: list[_Code | str]) -> Resolver:
     def resolve(scope: Scope, index: int) -> str:
         texts: list[str] = []
         for part in codes:

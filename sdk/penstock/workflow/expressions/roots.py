@@ -9,47 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from tree_sitter import Node
 
+from penstock.workflow.expressions.direct import UNUSUAL, walker
 from penstock.workflow.expressions.lineage import paired_item
-from penstock.workflow.expressions.members import FORBIDDEN, METHODS
 from penstock.workflow.expressions.parser import named, string_value, text_of
+from penstock.workflow.expressions.paths import chain, json_keys, static_key
 from penstock.workflow.expressions.proxies import LEGACY_NODE, TABLES
-from penstock.workflow.expressions.values import UNDEFINED, Frame
-from penstock.workflow.plan import Resolver
-from penstock.workflow.scope import Scope
+from penstock.workflow.expressions.values import Frame
 
 if TYPE_CHECKING:
     from penstock.workflow.expressions.compiler import Compiler
 
 Op = Callable[[Frame], Any]
-Keys = list[str | int]
-
-
-def json_keys(node: Node) -> Keys | None:
-    """The keys of a chain of static members on `$json`, outermost last; `None` for others."""
-    keys: Keys = []
-    while node.type in ("member_expression", "subscript_expression"):
-        key = static_key(node)
-        inner = node.child_by_field_name("object")
-        if key is None or key in FORBIDDEN or inner is None:
-            return None
-        keys.append(key)
-        node = inner
-    return keys[::-1] if node.type == "identifier" and text_of(node) == "$json" else None
-
-
-def static_key(node: Node) -> str | int | None:
-    """The member's name if it stands in the text: `.a`, `["a"]`, `[0]`."""
-    if node.type == "member_expression":
-        name = node.child_by_field_name("property")
-        return text_of(name) if name is not None and name.type == "property_identifier" else None
-    index = node.child_by_field_name("index")
-    if index is None:
-        return None
-    if index.type == "string":
-        return string_value(index)
-    if index.type == "number" and text_of(index).isdigit() and len(text_of(index)) < 10:
-        return int(text_of(index))
-    return None
 
 
 def json_path(compiler: "Compiler", node: Node) -> Op | None:
@@ -64,77 +34,13 @@ def json_path(compiler: "Compiler", node: Node) -> Op | None:
         general = compiler.chain(node)
     finally:
         compiler.facts.fast = True
-    walk = _walker(keys)
+    walk = walker(keys)
 
     def path(frame: Frame) -> Any:
         value = walk(frame[0].scope, frame[0].index)
-        return general(frame) if value is _UNUSUAL else value
+        return general(frame) if value is UNUSUAL else value
 
     return path
-
-
-_UNUSUAL = object()
-"""What a walk gives when the general closure has to answer."""
-
-
-def _walker(keys: Keys) -> Callable[[Scope, int], Any]:
-    """A function that walks plain objects and arrays, and gives up on anything else."""
-    if len(keys) == 1 and type(keys[0]) is str and keys[0] not in METHODS[dict]:
-        return _walk_one(keys[0])
-    steps = [(key, str(key), str(key) in METHODS[dict]) for key in keys]
-
-    def walk(scope: Scope, index: int) -> Any:
-        try:
-            value: Any = scope.inputs[0][index]["json"]  # type: ignore[index]
-        except (IndexError, TypeError):
-            return _UNUSUAL
-        for key, name, is_method in steps:
-            if type(value) is dict:
-                found = value.get(name, UNDEFINED)
-                if found is UNDEFINED and is_method:
-                    return _UNUSUAL
-                value = found
-            elif type(value) is list and type(key) is int:
-                value = value[key] if key < len(value) else UNDEFINED
-            else:
-                return _UNUSUAL
-        return value
-
-    return walk
-
-
-def _walk_one(name: str) -> Callable[[Scope, int], Any]:
-    def walk(scope: Scope, index: int) -> Any:
-        try:
-            data = scope.inputs[0][index]["json"]  # type: ignore[index]
-        except (IndexError, TypeError):
-            return _UNUSUAL
-        return data.get(name, UNDEFINED) if type(data) is dict else _UNUSUAL
-
-    return walk
-
-
-def direct_resolver(node: Node, general: Resolver) -> Resolver | None:
-    """A resolver for an expression that is nothing but `$json.a.b`, which needs no context."""
-    keys = json_keys(node)
-    if not keys or any(child.type == "optional_chain" for child in _chain(node)):
-        return None
-    walk = _walker(keys)
-
-    def resolve(scope: Scope, index: int) -> Any:
-        value = walk(scope, index)
-        return general(scope, index) if value is _UNUSUAL else value
-
-    return resolve
-
-
-def _chain(node: Node) -> list[Node]:
-    parts: list[Node] = []
-    inner: Node | None = node
-    while inner is not None:
-        parts.extend(inner.children)
-        inner = inner.child_by_field_name("object")
-    return parts
 
 
 def node_name(node: Node) -> str | None:
@@ -164,7 +70,7 @@ def compile_root(compiler: "Compiler", node: Node, name: str) -> Op | None:
     inner = node.child_by_field_name("object")
     if inner is None or not compiler.facts.fast:
         return None
-    if any(child.type == "optional_chain" for child in _chain(node)):
+    if any(child.type == "optional_chain" for child in chain(node)):
         return None
     if inner.type == "identifier" and compiler.names.find(text_of(inner)) is None:
         provide = TABLES.get(text_of(inner), {}).get(name)
