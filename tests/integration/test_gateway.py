@@ -370,3 +370,55 @@ async def lend(server: NatsServer, lease: asks.LeaseAnswer, stop: threading.Even
     bus.subscribe("ask.local.*.lease", lambda message: bus.publish(message.reply, answer))
     await asyncio.to_thread(stop.wait)
     await bus.close()
+
+
+class Steady:
+    """A caller with one connection, which it uses again and again until it is told not to."""
+
+    def __init__(self, process: Process, path: str) -> None:
+        self.served = 0
+        self.broken: list[str] = []
+        self._address = process.url.removeprefix("http://").split(":")
+        self._path = path
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        host, port = self._address
+        while True:
+            connection = http.client.HTTPConnection(host, int(port), timeout=10)
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                return
+            try:
+                while self._call(connection):
+                    pass
+            except (OSError, http.client.HTTPException) as error:
+                self.broken.append(f"{type(error).__name__}: {error}")
+            connection.close()
+
+    def _call(self, connection: http.client.HTTPConnection) -> bool:
+        """One request; whether the connection may be used again."""
+        connection.request("POST", self._path, b"{}", {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == 200, body
+        self.served += 1
+        return answer.getheader("connection") != "close"
+
+
+def test_on_sigterm_under_load_no_request_that_was_sent_goes_without_its_answer(
+    tmp_path: Path,
+) -> None:
+    with broker() as server, gateway(tmp_path, server.url) as process:
+        process.create("async", "onReceived")
+        callers = [Steady(process, "/webhook/async") for _ in range(16)]
+        until(lambda: all(caller.served > 5 for caller in callers))
+
+        process.child.terminate()
+
+        for caller in callers:
+            caller.thread.join(20)
+        assert process.child.wait(10) == 0
+        assert [broken for caller in callers for broken in caller.broken] == []

@@ -1,25 +1,32 @@
-"""uvicorn's HTTP protocol, with one write for each answer and a limit on a request's head.
+"""uvicorn's HTTP protocol, with one write for each answer and limits on how a request may come.
 
 ASGI sends an answer's head and body as two events, and uvicorn writes each at once: two system
 calls, which cost a third of the gateway's time under load. Here writes of one turn of the event
 loop are joined. Order, flow control and closing are the transport's own, only later by one turn.
 
 uvicorn with httptools reads a head of any size into memory; here one larger than `HEAD_BYTES_MAX`
-is refused with 431 and the connection closed.
+is refused with 431 and the connection closed. What is no HTTP gets its 400 as a problem, as all
+other refusals are.
+
+uvicorn waits for ever for a request that does not come on. Here a connection whose request is not
+complete has `PATIENCE` ticks (`tick`, once a second for all connections; no request has a timer).
+A head must be complete by then. A body earns a tick back with every `BYTES_PER_TICK`, so a large
+one may take its time while it keeps moving, and neither a stall nor a trickle holds on. Waiting
+that we cause ourselves, by not reading, does not count.
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from penstock.gateway.problems import CONTENT_TYPE, ProblemError
 
 HEAD_BYTES_MAX = 64 * 1024
-
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\n"
-    b"content-length: 58\r\nconnection: close\r\n\r\n"
-    b'{"title":"Request Header Fields Too Large","status":431}\r\n'
-)
+PATIENCE = 20
+TICK_S = 1.0
+BYTES_PER_TICK = 4 * 1024
 
 
 class JoiningTransport:
@@ -60,6 +67,9 @@ class GatewayProtocol(HttpToolsProtocol):
 
     _head_bytes = -1
     """Bytes of the head that is being read; -1 outside of heads."""
+    _patience = PATIENCE
+    _received = 0
+    """Bytes since the last tick."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         joining: Any = JoiningTransport(transport, self.loop)  # type: ignore[arg-type]
@@ -74,10 +84,70 @@ class GatewayProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
+        self._received += len(data)
         super().data_received(data)
         if self._head_bytes >= 0:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
                 self._head_bytes = -1
-                self.transport.write(_TOO_LARGE)
-                self.transport.close()
+                self._refuse(ProblemError(431, f"the head is larger than {HEAD_BYTES_MAX:,} bytes"))
+
+    def tick(self) -> None:
+        """A second has passed: end the connection if its request has come too slowly."""
+        received, self._received = self._received, 0
+        if self.transport.is_closing():
+            return
+        if not self._is_waiting():
+            self._patience = PATIENCE
+            return
+        earned = 0 if self._head_bytes >= 0 else received // BYTES_PER_TICK
+        self._patience = min(PATIENCE, self._patience + earned) - 1
+        if self._patience > 0:
+            return
+        cycle = self.cycle
+        if self._head_bytes < 0 and (cycle is None or cycle.response_started):
+            self.transport.close()  # nothing was asked, or it is answered already
+        else:
+            self._refuse(
+                ProblemError(
+                    408,
+                    "the request did not come on",
+                    remedy=f"send it within {PATIENCE} s, or at {BYTES_PER_TICK:,} bytes a second",
+                )
+            )
+
+    def shutdown(self) -> None:
+        """No more requests after this one, which may have begun to come in."""
+        if self._head_bytes < 0:
+            super().shutdown()
+
+    def _is_waiting(self) -> bool:
+        """Whether it is the client's turn to send the rest of a request."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            if self._head_bytes >= 0 or cycle is None:
+                return True
+            # An answered request of which more is to come, and nobody else watches.
+            return cycle.more_body and self.timeout_keep_alive_task is None
+        return cycle.more_body and not self.flow.read_paused and not cycle.waiting_for_100_continue
+
+    def send_400_response(self, msg: str) -> None:
+        remedy = "send HTTP/1.1 as RFC 9112 has it"
+        self._refuse(ProblemError(400, "this is not a request in HTTP", remedy=remedy))
+
+    def _refuse(self, problem: ProblemError) -> None:
+        """Answer what no application sees, and close."""
+        body = problem.body()
+        self.transport.write(
+            b"%scontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (STATUS_LINE[problem.status], CONTENT_TYPE, len(body), body)
+        )
+        self.transport.close()
+
+
+async def tick_all(connections: Collection[Any]) -> None:
+    """Run for ever: tell each connection that a second has passed."""
+    while True:
+        await asyncio.sleep(TICK_S)
+        for connection in tuple(connections):
+            connection.tick()

@@ -4,7 +4,9 @@ The socket is bound before anything else, so that callers get "503, try again" a
 connection while the broker is still away. A socket that a supervisor holds is served only once
 there is something to answer, so that a rolling restart is no error to anybody. Draining closes the
 listening socket, lets what is in flight have its answer for `DRAIN_S`, tells the rest that its
-execution goes on without them, and ends, well within the time that the supervisor gives.
+execution goes on without them, and ends, well within the time that the supervisor gives. Before it
+closes what is idle it answers for `LAST_CALL_S` with `connection: close`: who uses a connection
+again and again learns so that it must not, instead of meeting a reset with a request on its way.
 """
 
 import asyncio
@@ -20,7 +22,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from penstock.gateway.front import Front
-from penstock.gateway.http_protocol import GatewayProtocol
+from penstock.gateway.http_protocol import GatewayProtocol, tick_all
 from penstock.gateway.lifecycle import Lifecycle
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.parts import Parts, Surroundings, assemble
@@ -35,10 +37,12 @@ from penstock.subjects.resume_urls import ResumeKeys
 from penstock.subjects.workflows import WORKFLOWS
 
 PATIENCE_S = 3.0
+LAST_CALL_S = 0.3
 DRAIN_S = 1.5
 FAREWELL_S = 1
 KEEP_ALIVE_S = 75
 BACKLOG = 2_048
+ACCEPTING_S = 0.02
 READY_FD = "PENSTOCK_READY_FD"
 
 log = logging.getLogger("penstock.gateway")
@@ -47,9 +51,26 @@ log = logging.getLogger("penstock.gateway")
 class _Server(uvicorn.Server):
     """uvicorn's server, leaving signals to the program."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.servers: list[asyncio.Server] = []
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def last_call(self, listener: socket.socket, *, is_held: bool) -> None:
+        """Accept nobody any more, and let each answer be the last of its connection."""
+        if not is_held and self.servers:
+            # A socket that closes resets whom it has not accepted yet.
+            listener.listen(0)
+            await asyncio.sleep(ACCEPTING_S)
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        self.config.encoded_headers.append((b"connection", b"close"))
+        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        await asyncio.sleep(LAST_CALL_S)
 
 
 class _JsonLines(logging.Formatter):
@@ -81,13 +102,21 @@ async def run(config: Config) -> None:
     patience_s = PATIENCE_S if config.listen_fd >= 0 else 0.0
     serving = asyncio.create_task(_serve(server, listener, life, patience_s))
     work = asyncio.create_task(_work(config, front, listener))
+    ticking = asyncio.create_task(tick_all(server.server_state.connections))
     stopped = asyncio.create_task(stopping.wait())
     try:
-        done, _ = await asyncio.wait([serving, work, stopped], return_when="FIRST_COMPLETED")
+        done, _ = await asyncio.wait(
+            [serving, work, ticking, stopped], return_when="FIRST_COMPLETED"
+        )
         for task in done - {stopped}:
             task.result()
     finally:
+        life.is_draining = True
+        life.may_serve.set()
+        if not serving.done():
+            await server.last_call(listener, is_held=config.listen_fd >= 0)
         await _drain(life, server, serving, work)
+        ticking.cancel()
 
 
 async def _serve(
@@ -144,12 +173,10 @@ async def _drain(
     serving: "asyncio.Task[None]",
     work: "asyncio.Task[None]",
 ) -> None:
-    life.is_draining = True
-    life.may_serve.set()
     if life.parts is not None:
         life.parts.taps.stop()
     server.should_exit = True
-    done, _ = await asyncio.wait([serving], timeout=DRAIN_S)
+    done, _ = await asyncio.wait([serving], timeout=DRAIN_S - LAST_CALL_S)
     if not done and life.parts is not None:
         life.parts.replies.give_up()
     await asyncio.wait([serving], timeout=FAREWELL_S)
@@ -165,7 +192,7 @@ async def _close(parts: Parts, bus: NatsBus) -> None:
         await asyncio.wait_for(bus.close(), 1)
 
 
-def _server(front: Front) -> uvicorn.Server:
+def _server(front: Front) -> _Server:
     return _Server(
         uvicorn.Config(
             front,
