@@ -150,7 +150,7 @@ class _Stack:
             pid_file=self._data.run / "postgres.pid",
             on_line=self._log("postgres", is_shown=False),
         )
-        return [process_child(server, shutdown_s=2.0)]
+        return [process_child(server, shutdown_s=2.0, is_awaited=False)]
 
     def _child(self, kind: str, role: str, *, shutdown_s: float, number: int = 0) -> ChildSpec:
         name = f"{kind}-{number}" if number else kind

@@ -1,0 +1,35 @@
+"""The tree behind `penstock up`: who waits for whom."""
+
+import socket
+from pathlib import Path
+
+from penstock.supervisor import broker
+from penstock.supervisor.data_dir import DataDir
+from penstock.supervisor.spec import SupervisorSpec
+from penstock.supervisor.stack import StackSettings, stack
+
+
+def tree_of(directory: Path, *, gateways: int = 1, actors: int = 1) -> SupervisorSpec:
+    data_dir = DataDir(directory / "data")
+    data_dir.prepare()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        servers = broker.configure(data_dir, 1, "local")
+        return stack(
+            StackSettings(
+                data_dir=data_dir,
+                listener=listener,
+                broker=servers,
+                gateways=gateways,
+                actors=actors,
+            )
+        )
+
+
+def awaited(tree: SupervisorSpec) -> set[str]:
+    """Every child that keeps its later siblings from starting."""
+    here = {child.name for child in tree.children if child.is_awaited}
+    return here.union(*(awaited(child.tree) for child in tree.children if child.tree is not None))
+
+
+def test_nobody_waits_for_anything_but_the_broker(tmp_path: Path) -> None:
+    assert awaited(tree_of(tmp_path)) == {"broker", "nats"}
