@@ -39,10 +39,14 @@ class Bridge(ValueQuestions):
     """Answers the questions of one realm."""
 
     def __init__(self, call: Call, *, source: str, part: Callable[[str], str]) -> None:
-        self._call = call
-        self._scope = call.scope
+        self.serve(call)
         self._source = source
         self._part = part
+
+    def serve(self, call: Call) -> None:
+        """Answer for this call from now on."""
+        self._call = call
+        self._scope = call.scope
 
     def answer(self, question: str, arguments: str) -> str:
         """Answer one question; never raises."""

@@ -90,9 +90,7 @@ class ValueQuestions:
         return _told(extend(self._context(item), wire.decode(value), name, arguments))
 
     def clock_offset(self) -> int:
-        """How far the step's clock is from the machine's; small differences count as none."""
-        offset = self._call.now_ms - time.time_ns() // 1_000_000
-        return offset if abs(offset) > _SAME_CLOCK_MS else 0
+        return clock_offset_ms(self._call)
 
     def native(self, value: Any, name: str, given: list[Any]) -> Any:
         arguments = [wire.decode(each) for each in given]
@@ -108,6 +106,12 @@ class ValueQuestions:
     def evaluate(self, source: str, item: int) -> Any:
         text = source if source.startswith("=") else f"={source}"
         return _told(evaluate(text, self._call.scope, item))
+
+
+def clock_offset_ms(call: Call) -> int:
+    """How far the step's clock is from the machine's; small differences count as none."""
+    offset = call.now_ms - time.time_ns() // 1_000_000
+    return offset if abs(offset) > _SAME_CLOCK_MS else 0
 
 
 def _told(value: Any) -> Any:

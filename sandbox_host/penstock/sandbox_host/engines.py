@@ -12,8 +12,11 @@ from penstock.sdk.user_code import Engine, Program
 class Engines:
     """See `penstock.sdk.user_code.Engine`."""
 
-    def __init__(self) -> None:
-        self._by_language: dict[str, Engine] = {"javascript": JavaScript(), "python": Python()}
+    def __init__(self, javascript: JavaScript | None = None) -> None:
+        self._by_language: dict[str, Engine] = {
+            "javascript": javascript or JavaScript(),
+            "python": Python(),
+        }
 
     def run(self, call: Call, program: Program) -> Iterator[Any]:
         return self._by_language[program.language].run(call, program)

@@ -10,8 +10,8 @@ from typing import Any
 
 from penstock.sandbox_host import wire
 from penstock.sandbox_host.expression_source import free_names, prepared
-from penstock.sandbox_host.javascript import Realm
 from penstock.sandbox_host.names import VISIBLE
+from penstock.sandbox_host.realm import Realm
 from penstock.sdk.call import Call
 from penstock.sdk.user_code import UNDEFINED as NOTHING
 from penstock.sdk.user_code import Fault

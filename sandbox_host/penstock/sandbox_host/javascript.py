@@ -1,147 +1,37 @@
-"""JavaScript that people wrote, in quickjs-ng, inside a sandbox worker.
+"""JavaScript that people wrote: each run in a realm where no other run can have left anything.
 
-Each run gets a realm of its own: a fresh engine with our prelude, so no run can leave anything
-behind for the next. Data enters and leaves as JSON text; nothing of Python is reachable but the
-questions in `bridge`, which read the scope and change nothing outside this process.
-
-The engine's own time limit is not used: it can be outrun, and it excludes callbacks. The limit is
-the host, which kills the worker from outside.
+Such a realm is a fresh one, or one that is kept for a program because nothing in it can be changed
+(`kept_realms`). What fails in a kept one runs again in a fresh one: code in a sandbox worker does
+nothing that could not be done again, and so errors are always told by the same kind of realm.
 """
 
-import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
-import _quickjs
-import msgspec
-
-from penstock.sandbox_host import faults
-from penstock.sandbox_host.bridge import Bridge
-from penstock.sandbox_host.realm_source import MARGIN_LINES, may_wait, part_source, realm_source
+from penstock.sandbox_host.kept_realms import KeptRealms
+from penstock.sandbox_host.realm import Realm
+from penstock.sandbox_host.realm_source import may_wait
 from penstock.sdk.call import Call
-from penstock.sdk.user_code import UNDEFINED, Fault, Program
-
-_MEMORY_BYTES_MAX = 128 << 20
-_STACK_BYTES_MAX = 1 << 20
-
-_NEVER = '{"e":{"name":"Error","message":"The code waits for something that never comes"}}'
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
-
-
-_FRAME = re.compile(r"    at (\S+) \((?:code:(\d+):(\d+)|native)\)")
-
-
-def _text(value: Any) -> str:
-    return _encode(value).decode()
-
-
-class Realm:
-    """One fresh JavaScript world, set up for `mode` over a call's scope."""
-
-    def __init__(self, call: Call, mode: str, source: str = "") -> None:
-        context = _quickjs.Context()
-        context.set_memory_limit(_MEMORY_BYTES_MAX)
-        context.set_max_stack_size(_STACK_BYTES_MAX)
-        self._context = context
-        self._call = call
-        self._source = source
-        self._mode = mode
-        self._given: tuple[Any, ...] = ()
-        bridge = Bridge(call, source=source, part=part_source)
-        context.add_callable("__host", bridge.answer)
-
-    def define(self, text: str, *, is_async: bool = True) -> Fault | None:
-        """Make `text` the body of the function that `evaluate` calls."""
-        parts = realm_source(self._source, self._mode, is_async)
-        context = self._context
-        self._enter = enter = context.eval(parts.core)
-        try:
-            if parts.other:
-                enter("define", parts.other)
-            user = context.eval(f"{parts.head}{text}{parts.tail}")
-        except (_quickjs.JSException, _quickjs.StackOverflow) as error:
-            return _syntax_fault(str(error))
-        self._given = _text(self._call.items), user
-        return None
-
-    def evaluate(self, index: int) -> Any:
-        """Call the function for item `index`: its value, `UNDEFINED`, or a `Fault`."""
-        given, self._given = self._given, ()
-        try:
-            answer = self._enter(index, *given)
-            return self._result(answer or self._settle())
-        except (_quickjs.JSException, _quickjs.StackOverflow) as error:
-            return Fault(str(error).partition("\n")[0])
-
-    def _settle(self) -> str:
-        """Run promises and timers until the user's promise is settled."""
-        context, enter = self._context, self._enter
-        while True:
-            while context.execute_pending_job():
-                pass
-            answer = enter("later", "take")
-            if answer:
-                return str(answer)
-            wait_ms = enter("later", "timers")
-            if wait_ms < 0:
-                return _NEVER
-            if wait_ms:
-                time.sleep(wait_ms / 1000)
-
-    def _result(self, text: str) -> Any:
-        result = _decode(text)
-        if "l" in result:
-            self._call.logs.extend(result["l"])
-        if "e" in result:
-            return self._fault(result["e"])
-        return result.get("v", UNDEFINED)
-
-    def _fault(self, error: dict[str, Any]) -> Fault:
-        stack = error.get("stack", "")
-        return Fault(
-            message=error["message"],
-            name=error["name"],
-            line=self._line(stack, error["name"]),
-            stack="\n".join(line for line in stack.splitlines() if "(native)" not in line),
-            description=error.get("description", ""),
-            is_verbatim=error.get("ours", False),
-        )
-
-    def _line(self, stack: str, kind: str) -> int:
-        """The user's line in a stack. A call of a built-in (or the making of an error of this
-        `kind`) counts where its name stands: the engine gives the place of its last argument."""
-        called = kind
-        for name, line, column in _FRAME.findall(stack):
-            if line:
-                return faults.call_line(self._source, called, line=int(line), column=int(column))
-            called = name
-        return 0
-
-
-def _syntax_fault(text: str) -> Fault:
-    """The engine's report: `SyntaxError: words`, then `    at <input>:line:column`."""
-    head, _, rest = text.partition("\n")
-    line = rest.partition("<input>:")[2].partition(":")[0]
-    name, _, message = head.partition(": ")
-    return Fault(
-        message=message or head,
-        name=name if message else "SyntaxError",
-        line=max(int(line) - MARGIN_LINES, 0) if line.isdigit() else 0,
-    )
+from penstock.sdk.user_code import Program
 
 
 class JavaScript:
     """The engine for programs in JavaScript."""
 
+    def __init__(self, kept: KeptRealms | None = None) -> None:
+        self._kept = kept or KeptRealms()
+
     def run(self, call: Call, program: Program) -> Iterator[Any]:
         """See `penstock.sdk.user_code.Engine`."""
-        realm = Realm(call, program.mode, program.source)
-        fault = realm.define(program.source, is_async=may_wait(program.source))
-        if fault is not None:
-            yield fault
-            return
-        count = len(call.items) if program.mode in ("each", "functionItem") else 1
-        for index in range(count):
-            yield realm.evaluate(index)
+        values = self._kept.run(call, program)
+        return _run_fresh(call, program) if values is None else iter(values)
+
+
+def _run_fresh(call: Call, program: Program) -> Iterator[Any]:
+    realm = Realm(call, program.mode, program.source)
+    fault = realm.define(program.source, is_async=may_wait(program.source))
+    if fault is not None:
+        yield fault
+        return
+    for index in program.runs(call):
+        yield realm.evaluate(index)

@@ -24,6 +24,10 @@ class Program:
     dot_access: bool = False
     """Python only: items also answer to attribute access, as n8n's older Python did."""
 
+    def runs(self, call: Call) -> range:
+        """The numbers of the items for which the code runs, 0 alone when once for all."""
+        return range(len(call.items) if self.mode in ("each", "functionItem") else 1)
+
 
 @dataclass(slots=True, frozen=True)
 class Fault:

@@ -12,13 +12,17 @@ from penstock.nodes.code import Code
 from penstock.nodes.function import Function
 from penstock.nodes.function_item import FunctionItem
 from penstock.sandbox_host.engines import Engines
+from penstock.sandbox_host.javascript import JavaScript
+from penstock.sandbox_host.kept_realms import RUNS_BEFORE, KeptRealms
 from penstock.sdk import testkit, user_code
 from penstock.subjects.messages import Outcome
 
 
-@pytest.fixture(autouse=True)
-def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(user_code, "_engine", Engines())
+@pytest.fixture(autouse=True, params=["in a fresh realm", "in a realm that is kept"])
+def engines(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    runs_before = 0 if "kept" in request.param else RUNS_BEFORE
+    javascript = JavaScript(KeptRealms(runs_before))
+    monkeypatch.setattr(user_code, "_engine", Engines(javascript))
     yield
 
 

@@ -1,0 +1,101 @@
+"""Realms that serve one program run after run, where a fresh one would be no different.
+
+A fresh realm costs a quarter of a millisecond, most of what a small program costs. It is needed
+because a run could change what the next one finds. In a kept realm it cannot:
+
+- Everything that was there before the user's code is frozen (`prelude/harden.js`), so nothing can
+  be put where another run finds it. New global names are the only thing that a run can leave; they
+  are looked for after each run, as are jobs of the engine, and a realm with either is thrown away.
+- The user's text is compiled once, as a function that makes a function (`realm_source`), and what
+  is called is made for each run, so whatever it closes over is new. A text that closes brackets
+  that are not its own never gets that far (`realm.define`).
+- Data comes in as text and is parsed for each run; what asks about the step is not given at all.
+
+That keeps runs apart, whatever the code does. That it also means the same is another matter: code
+that changes built-ins finds that it cannot. So only `tame` programs are kept, and only for inputs
+without the words by which data gets at built-ins; the others have fresh realms. A run that fails
+counts for nothing, and is done again in a fresh realm. One that takes long gains nothing from all
+this and could leave much garbage: its realm is not kept.
+"""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.sandbox_host.bridge_values import clock_offset_ms
+from penstock.sandbox_host.realm import Realm
+from penstock.sandbox_host.tame import is_tame, names_built_ins
+from penstock.sdk.call import Call
+from penstock.sdk.user_code import Fault, Program
+
+REALMS_MAX = 4
+RUNS_BEFORE = 20
+"""Hardening a realm takes as long as twenty fresh ones: only what runs often is worth it."""
+_STRIKES_MAX = 8
+_LONG_S = 0.01
+
+
+@dataclass(slots=True)
+class _Record:
+    """A program's past. `strikes` counts runs that failed or left something behind."""
+
+    runs: int = 0
+    strikes: int = 0
+
+
+class KeptRealms:
+    """The realms of one worker. A program gets one after `runs_before` runs."""
+
+    def __init__(self, runs_before: int = RUNS_BEFORE) -> None:
+        self._runs_before = runs_before
+        self._realms: OrderedDict[Program, Realm] = OrderedDict()
+        self._records: dict[Program, _Record] = {}
+
+    @property
+    def realms(self) -> int:
+        """How many are kept now."""
+        return len(self._realms)
+
+    def run(self, call: Call, program: Program) -> list[Any] | None:
+        """The values of a run, or `None`: it needs a fresh realm, and nothing has happened."""
+        if not is_tame(program.source, program.mode):
+            return None
+        if "Date" in program.source and clock_offset_ms(call):
+            return None
+        record = self._records.setdefault(program, _Record())
+        record.runs += 1
+        if record.runs <= self._runs_before or record.strikes >= _STRIKES_MAX:
+            return None
+        realm = self._realms.pop(program, None)
+        if realm is not None:
+            realm.take(call)
+        else:
+            realm = Realm(call, program.mode, program.source)
+            if realm.define(program.source, is_async=False, is_kept=True) is not None:
+                record.strikes = _STRIKES_MAX
+                return None
+        return self._run_in(realm, call, program)
+
+    def _run_in(self, realm: Realm, call: Call, program: Program) -> list[Any] | None:
+        if names_built_ins(realm.given):
+            self._keep(program, realm)
+            return None
+        logs = len(call.logs)
+        started_s = time.thread_time()
+        values = [realm.evaluate(index) for index in program.runs(call)]
+        took_s = time.thread_time() - started_s
+        if any(isinstance(value, Fault) for value in values):
+            del call.logs[logs:]
+            self._records[program].strikes += 1
+            return None
+        if not realm.is_pristine:
+            self._records[program].strikes += 1
+        elif took_s < _LONG_S:
+            self._keep(program, realm)
+        return values
+
+    def _keep(self, program: Program, realm: Realm) -> None:
+        self._realms[program] = realm
+        if len(self._realms) > REALMS_MAX:
+            self._realms.popitem(last=False)

@@ -1,0 +1,49 @@
+"""Tame programs: those that cannot tell a hardened realm from a fresh one.
+
+A program is judged by the words in its text, and by more of them than would be needed: what is not
+tame only costs more. It changes no built-in and asks nothing about any, waits for nothing, and
+knows no name but its input and those whose answers do not depend on the step.
+"""
+
+import re
+from functools import lru_cache
+
+from penstock.sandbox_host.names import names_of
+from penstock.sandbox_host.realm_source import may_wait
+
+_NAMES = frozenset({"JSON", "Date", "BigInt", "console"})
+"""Names from the prelude that tame programs may use; `Date` where the step's clock is not set."""
+
+_WILD = re.compile(
+    r"prototype|__\w+__|propert|descriptor|freeze|frozen|seal|extensi|Reflect|Proxy|Symbol|Weak"
+    r"|Registry|stackTrace|species|toLocale",
+    re.IGNORECASE,
+)
+"""Words of programs that look at built-ins or change them."""
+_BUILT_IN = (
+    r"(?:Object|Function|Array|String|Number|Boolean|BigInt|Math|JSON|Date|RegExp|Map|Set|Iterator"
+    r"|\w*Error|\w*Array|\w*Buffer|DataView|Atomics|\w*Stack|DOMException|performance|console"
+    r"|parse(?:Int|Float)|is(?:NaN|Finite)|NaN|Infinity|undefined|\w*code(?:URI\w*)?|\w*escape"
+    r"|atob|btoa)"
+)
+_CHANGE = re.compile(
+    rf"(?<![.\w$]){_BUILT_IN}\s*(?:\.\s*\w+\s*|\[[^\]]*\]\s*)*(?:[-+*/%&|^?<>]*=(?![=>])|\+\+|--)"
+    rf"|(?:assign\s*\(|\+\+|--|delete\b)\s*{_BUILT_IN}\b"
+)
+"""Assignments to a built-in or to a property of one."""
+
+
+@lru_cache(maxsize=256)
+def is_tame(source: str, mode: str) -> bool:
+    """Whether every run of this program would end alike in a fresh realm and in a hardened one."""
+    return not (
+        may_wait(source)
+        or _WILD.search(source)
+        or _CHANGE.search(source)
+        or any(name not in _NAMES for name, _ in names_of(source, mode).other)
+    )
+
+
+def names_built_ins(text: str) -> bool:
+    """Whether data holds a word that, used as a key, leads from any object to the built-ins."""
+    return "constructor" in text or "__proto__" in text or "prototype" in text
