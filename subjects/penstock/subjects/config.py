@@ -79,6 +79,23 @@ def check_timezone(name: str) -> str:
     return name
 
 
+def check_postgres_url(url: str) -> str:
+    """The address of a Postgres as it is; `PenstockError` when no server could have it. The text
+    may hold a password, and so is not repeated."""
+    import psycopg  # here, since only those who are given an address need it
+    from psycopg.conninfo import conninfo_to_dict
+
+    remedy = "give postgresql://USER:PASSWORD@HOST:PORT/DATABASE; percent-encode what is special"
+    try:
+        ports = str(conninfo_to_dict(url).get("port") or "").split(",")
+    except psycopg.ProgrammingError:
+        problem = "PENSTOCK_POSTGRES_URL is not the address of a Postgres"
+        raise PenstockError(problem, remedy=remedy) from None
+    if not all(port == "" or (port.isdecimal() and 0 < int(port) < 1 << 16) for port in ports):
+        raise PenstockError("PENSTOCK_POSTGRES_URL: the port is none", remedy=remedy)
+    return url
+
+
 def _decode(kind: type, value: object) -> object:
     if kind is Path:
         return Path(str(value))

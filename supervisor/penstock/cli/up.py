@@ -20,6 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from penstock.cli.arguments import add_data, parser
+from penstock.subjects.config import check_postgres_url
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.broker import Broker
 from penstock.supervisor.brokers import brokers_of
@@ -53,6 +54,9 @@ _EXAMPLES = """\
 def main(argv: list[str]) -> int:
     """Run until a signal or an escalation ends it."""
     options = _options(argv)
+    postgres_url = os.environ.get("PENSTOCK_POSTGRES_URL", "")
+    if postgres_url:
+        check_postgres_url(postgres_url)
     data_dir = DataDir(options.data)
     with _listen(options.listen) as listener:
         data_dir.prepare()

@@ -12,6 +12,7 @@ from penstock.cli import doctor, main
 from penstock.cli.api import Api, ApiError
 from penstock.cli.document_files import find
 from penstock.cli.tap import line_of
+from penstock.subjects.config import check_postgres_url
 from penstock.subjects.errors import PenstockError
 
 
@@ -79,6 +80,45 @@ def test_a_bad_address_to_listen_on_is_refused_before_anything_is_made(
 
     assert "is not HOST:PORT" in capsys.readouterr().err
     assert not data.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://u:secret@db/penstock",
+        "postgresql://u:secret@db:port/penstock",
+        "postgresql://u:secret@db:99999/penstock",
+        "postgresql://u:sec%ret@db/penstock",
+        "secret",
+        "hots=db password=secret",
+    ],
+)
+def test_an_address_that_no_postgres_has_is_refused_before_anything_is_made(
+    url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PENSTOCK_POSTGRES_URL", url)
+
+    status = run("up", "--data", str(tmp_path / "data"))
+
+    told = capsys.readouterr().err
+    assert (status, (tmp_path / "data").exists()) == (1, False)
+    assert "PENSTOCK_POSTGRES_URL" in told and "postgresql://USER" in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p%25@db:5433,other:5434/penstock?sslmode=require",
+        "postgres:///penstock?host=/run/postgresql",
+        "host=db user=u",
+    ],
+)
+def test_any_address_that_postgres_itself_takes_will_do(url: str) -> None:
+    assert check_postgres_url(url) == url
 
 
 def test_documents_are_found_in_files_arrays_and_directories(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from penstock.subjects.bus import Bus
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.clock import Clock, SystemClock
 from penstock.subjects.codec import Codec
-from penstock.subjects.config import Config
+from penstock.subjects.config import Config, check_postgres_url
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Heartbeat
 
@@ -38,6 +38,7 @@ async def serve(config: Config) -> None:
             "PENSTOCK_POSTGRES_URL is not set",
             remedy="start this program through `penstock up`, or set the address of your Postgres",
         )
+    check_postgres_url(config.postgres_url)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
