@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from penstock.actors.direct import DIRECT_RUNS
 from penstock.actors.inbox import RESULTS, SIGNALS
 from penstock.actors.journal import RUNS
 from penstock.actors.placement import HEARTBEATS
@@ -19,6 +20,7 @@ from penstock.subjects.asks import ask_lease, ask_reply, ask_state
 from penstock.subjects.codec import Codec, CodecError
 from penstock.subjects.messages import (
     Cancel,
+    DirectRuns,
     Heartbeat,
     Outcome,
     Outputs,
@@ -108,6 +110,11 @@ def _run(lots: Lots) -> RunRequest:
     )
 
 
+def _direct(lots: Lots) -> DirectRuns:
+    runs = [_run(lots) for _ in range(lots.randrange(3))]
+    return DirectRuns(_text(lots), lots.choice((1, 2, 1 << 40, *ODD_NUMBERS)), runs)
+
+
 def _signal(lots: Lots) -> Any:
     kind = lots.randrange(3)
     if kind == 0:
@@ -168,6 +175,7 @@ def _ask(kind: str) -> Callable[[Lots], str]:
 
 KINDS = (
     _Kind("gateway", lambda lots: f"exec.local.{lots.randrange(16)}.in.run", RUNS, _many(_run)),
+    _Kind("gateway", lambda lots: f"run.local.{lots.randrange(16)}", DIRECT_RUNS, _direct),
     _Kind(
         "gateway",
         lambda lots: f"exec.local.{lots.randrange(16)}.in.{lots.choice(('signal', 'other'))}",

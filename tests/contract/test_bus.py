@@ -67,6 +67,24 @@ async def test_an_append_is_not_answered_inside_the_call(world: World) -> None:
         await until(lambda: answers == [Ack(1)])
 
 
+async def test_an_offer_is_delivered_or_the_sender_hears_that_nobody_listens(
+    world: World,
+) -> None:
+    async with world.bus() as bus:
+        heard: list[Message] = []
+        refused: list[str] = []
+        subscription = bus.subscribe("run.local.0", heard.append)
+
+        bus.offer("run.local.1", b"", lambda: refused.append("elsewhere"))
+        bus.offer("run.local.0", b"first", lambda: refused.append("first"))
+        await until(lambda: payloads(heard) == [b"first"] and refused == ["elsewhere"])
+
+        subscription.close()
+        bus.offer("run.local.0", b"late", lambda: refused.append("late"))
+        await until(lambda: refused == ["elsewhere", "late"])
+        assert payloads(heard) == [b"first"]
+
+
 async def test_a_message_id_is_stored_once(world: World) -> None:
     async with world.bus() as bus:
         first = await append(bus, RUNS, b"a", "batch-1")

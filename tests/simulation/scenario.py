@@ -90,6 +90,7 @@ class _Scenario:
             "kills": self.kills,
             "steps run again": again,
             "snapshots": world.snapshots(),
+            "stored late": world.gateway.stored_late,
         }
 
     def _begin_faults(self) -> None:

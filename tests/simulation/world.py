@@ -8,18 +8,28 @@ import asyncio
 from collections import Counter
 from random import Random
 
+from penstock.actors.direct import DIRECT_RUNS
 from penstock.actors.host import Host
 from penstock.actors.inbox import SIGNALS
 from penstock.actors.journal import RUNS
+from penstock.actors.replies import REPLIES
 from penstock.actors.shared import SNAPSHOT_S, Shared
 from penstock.actors.snapshot import HEAD
 from penstock.nodes.registry import REGISTRY
 from penstock.subjects import names
-from penstock.subjects.bus import Ack
+from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.ids import new_id, partition_of, root_of
 from penstock.subjects.memory_broker import Faults, MemoryBroker, Stored
-from penstock.subjects.messages import Cancel, ReplyTo, Resume, RunRequest, Signal, TenantLimits
+from penstock.subjects.messages import (
+    Cancel,
+    DirectRuns,
+    ReplyTo,
+    Resume,
+    RunRequest,
+    Signal,
+    TenantLimits,
+)
 from penstock.subjects.streams import Budget, ensure
 from penstock.subjects.workflows import Version, WorkflowRecord, workflow_key, workflow_record
 from penstock.workflow.compile import compile_document
@@ -31,6 +41,10 @@ from tests.simulation.virtual import START_MS, VirtualClock
 from tests.simulation.workflows import ALL, SCHEDULED
 
 PARTITIONS = 2
+LOST = 0.2
+"""Of the messages that go straight to an owner; as many come twice."""
+ANSWER_S = 2.0
+"""How long a gateway waits for an answer before it stores what it has sent straight."""
 
 
 class SimHost:
@@ -74,14 +88,19 @@ class SimHost:
 
 
 class SimGateway:
-    """Publishes batches until they are acknowledged, as the real one does."""
+    """Publishes batches until they are acknowledged, as the real one does; about half of the runs
+    go straight to the owner first, which may get lost or come twice."""
 
     def __init__(self, broker: MemoryBroker, random: Random) -> None:
         self.acknowledged: set[str] = set()
         self.sent: dict[str, str] = {}
+        self.answered: set[str] = set()
+        self.lost = self.stored_late = 0
         self._bus = MemoryBus(broker)
+        self._bus.subscribe(names.replies("sim"), self._on_replies)
         self._random = random
         self._number = 0
+        self._direct = [0] * PARTITIONS
 
     def run(self, workflow: str, hashes: dict[str, str]) -> str:
         """Start a workflow; the execution's id."""
@@ -93,10 +112,41 @@ class SimGateway:
             execution, "main", workflow, hashes[workflow], "", "webhook", items, now_ms
         )
         request.reply = ReplyTo("sim", len(self.sent))
-        partition = partition_of(root_of(execution), PARTITIONS)
-        frame = RUNS.encode([request])
-        self._send(names.runs("local", partition), frame, self._id(), execution)
+        if self._random.random() < 0.5:
+            self._send_straight(request)
+        else:
+            self._store(request)
         return execution
+
+    def _send_straight(self, request: RunRequest) -> None:
+        partition = partition_of(root_of(request.execution), PARTITIONS)
+        self._direct[partition] += 1
+        request.direct = number = self._direct[partition]
+        frame = DIRECT_RUNS.encode(DirectRuns("sim", number, [request]))
+        subject = names.direct_runs("local", partition)
+        is_lost = self._random.random() < LOST
+        self.lost += is_lost
+        if not is_lost:
+            self._bus.offer(subject, frame, lambda: None)
+        if self._random.random() < LOST:
+            self._bus.offer(subject, frame, lambda: None)
+        asyncio.get_running_loop().call_later(ANSWER_S, self._store_late, request)
+
+    def _store_late(self, request: RunRequest) -> None:
+        """No answer has come: whether the owner has had it only the owner knows."""
+        if request.execution not in self.answered or self._random.random() < LOST:
+            self.stored_late += 1
+            self._store(request)
+
+    def _store(self, request: RunRequest) -> None:
+        partition = partition_of(root_of(request.execution), PARTITIONS)
+        frame = RUNS.encode([request])
+        self._send(names.runs("local", partition), frame, self._id(), request.execution)
+
+    def _on_replies(self, message: Message) -> None:
+        for reply in REPLIES.decode(message.payload):
+            self.answered.add(reply.execution)
+            self.acknowledged.add(reply.execution)
 
     def signal(self, signal: Cancel | Resume) -> None:
         """Send a signal."""

@@ -11,11 +11,15 @@ of somebody else: `input_seq` is the point up to which *all* inputs are dealt wi
 it passes without `Started` or `Held` was not taken (a duplicate, or it is in DEAD); one that is
 held and started later is written out with its `Started`.
 
+Requests that came straight from a gateway stand in no inputs, so they are written out; `direct`
+says which messages of each gateway are dealt with (see `actors.direct`).
+
 Stored for as long as the installation lives: append fields at the end with a default; never
 reorder them, rename a tag, or give one a new meaning.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -115,12 +119,24 @@ class Saved(msgspec.Struct, array_like=True, tag="v", gc=False):
 Entry = Happened | Held | Answered | Limited | Leased | Armed | Fired | Disarmed | Saved
 
 
+class Dealt(msgspec.Struct, array_like=True, gc=False):
+    """Of the messages that a gateway has sent straight to the owner, all up to `up_to` are dealt
+    with, but for the ranges `missing` (first, last), which never came."""
+
+    up_to: int = 0
+    missing: list[tuple[int, int]] = []
+
+    def copy(self) -> "Dealt":
+        """One that does not change with this one."""
+        return Dealt(self.up_to, list(self.missing))
+
+
 class Record(msgspec.Struct, array_like=True, gc=False):
     """One wake-up. (`owner`, `index`) names it; index 0 is the record that opens an epoch.
 
     `input_seq`: all inputs up to here are dealt with. `done_seq`: results up to here, a position in
     DONE that means nothing after that stream was lost. `now_ms`: the owner's wall clock, the only
-    time that its events know.
+    time that its events know. `direct`: of gateways with which it has changed, by their name.
     """
 
     owner: str
@@ -130,6 +146,7 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     input_seq: int
     entries: list[Entry]
     done_seq: int = 0
+    direct: dict[str, Dealt] = {}
 
 
 RECORDS: Codec[Record] = Codec(Record)
@@ -146,11 +163,18 @@ class JournalReader:
 
     Start reading at `resume_from`; what is already known below the two positions is skipped, so
     a follower persists `input_seq` and `record_seq` of the last record that it has applied.
-    `beyond`: requests after `input_seq` that were started or held up to `record_seq`.
+    `beyond`: requests after `input_seq` that were started or held up to `record_seq`. `direct` and
+    `direct_taken`: the same of those that came straight from gateways.
     """
 
     def __init__(
-        self, *, input_seq: int = 0, record_seq: int = 0, beyond: Iterable[str] = ()
+        self,
+        *,
+        input_seq: int = 0,
+        record_seq: int = 0,
+        beyond: Iterable[str] = (),
+        direct: Mapping[str, Dealt] = MappingProxyType({}),
+        direct_taken: Mapping[str, tuple[str, int]] = MappingProxyType({}),
     ) -> None:
         self.input_seq = input_seq
         self.record_seq = record_seq
@@ -159,6 +183,10 @@ class JournalReader:
         self.taken: dict[str, int] = {}
         """Requests beyond `input_seq` that are already started or held, with their sequence."""
         self._window: dict[str, tuple[int, RunRequest]] = {}
+        self.direct = dict(direct)
+        self.direct_taken = dict(direct_taken)
+        """Executions above the numbers in `direct` that are already started or held, with their
+        gateway and number."""
 
     @property
     def resume_from(self) -> int:
@@ -176,12 +204,16 @@ class JournalReader:
         for entry in record.entries:
             if type(entry) is Happened:
                 self._join(entry)
-            elif type(entry) is Held and entry.request is None:
-                entry.request = self._take(entry.execution)
+            elif type(entry) is Held:
+                entry.request = self._joined(entry.execution, entry.request)
         self.input_seq = record.input_seq
         self.record_seq = message.sequence
         self.last = record
         self._slide()
+        if record.direct:
+            self.direct.update(record.direct)
+            taken = self.direct_taken.items()
+            self.direct_taken = {each: at for each, at in taken if self._is_above(*at)}
         return record
 
     def _input(self, message: Message) -> None:
@@ -199,8 +231,21 @@ class JournalReader:
 
     def _join(self, entry: Happened) -> None:
         first = entry.events[0]
-        if type(first) is Started and first.request is None:
-            first.request = self._take(entry.execution)
+        if type(first) is Started:
+            first.request = self._joined(entry.execution, first.request)
+
+    def _joined(self, execution: str, request: RunRequest | None) -> RunRequest:
+        if request is None:
+            return self._take(execution)
+        if request.direct and request.reply is not None:
+            place = (request.reply.gateway, request.direct)
+            if self._is_above(*place):
+                self.direct_taken[execution] = place
+        return request
+
+    def _is_above(self, gateway: str, number: int) -> bool:
+        dealt = self.direct.get(gateway)
+        return dealt is None or number > dealt.up_to
 
     def _take(self, execution: str) -> RunRequest:
         found = self._window.pop(execution, None)

@@ -17,14 +17,18 @@ QUANTUM = 64
 
 
 class Input:
-    """One message of the partition's inputs, until everything in it is dealt with."""
+    """One message of the partition's inputs, until everything in it is dealt with.
 
-    __slots__ = ("bytes", "left", "sequence", "taken")
+    `is_stored`: it stands in EXEC at `sequence`; else a gateway sent it under that number.
+    """
 
-    def __init__(self, sequence: int, left: int, size: int = 0) -> None:
+    __slots__ = ("bytes", "is_stored", "left", "sequence", "taken")
+
+    def __init__(self, sequence: int, left: int, size: int = 0, *, is_stored: bool = True) -> None:
         self.sequence = sequence
         self.left = left
         self.bytes = size
+        self.is_stored = is_stored
         self.taken: list[str] = []
         """Executions of it that are started or held, for whoever must not start them again."""
 

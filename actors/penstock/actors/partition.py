@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 
 from penstock.actors.execution.effects import Dispatch, SetTimer
 from penstock.actors.execution.state import State
-from penstock.actors.journal import RECORDS, Entry, Happened, Record
+from penstock.actors.journal import RECORDS, Dealt, Entry, Happened, Record
 from penstock.actors.mailbox import Envelope
 from penstock.actors.parts import Parts
 from penstock.actors.shared import Shared
@@ -62,6 +62,7 @@ class Partition(Parts):
         self._is_draining = False
         self._done_seq = 0
         self._until_stored: list[asyncio.Future[None]] = []
+        self._inlets = (self.inbox, self.direct, self.results)
 
     # -- ownership ----------------------------------------------------------------------------
 
@@ -100,6 +101,7 @@ class Partition(Parts):
         done = names.done(region, number)
         self._subscriptions = [
             bus.follow("DONE", done, self._done_seq + 1, self.results.on_message),
+            bus.subscribe(names.direct_runs(region, number), self.direct.on_message),
             bus.subscribe(f"ask.{region}.{number}.*", self.asking.on_ask),
         ]
         self.is_live = True
@@ -203,10 +205,9 @@ class Partition(Parts):
     def _wake_up(self) -> None:
         if not self.is_live or self.committer.is_busy or self._is_draining:
             return
-        if self.inbox.has_arrived:
-            self.inbox.drain()
-        if self.results.has_arrived:
-            self.results.drain()
+        for inlet in self._inlets:
+            if inlet.has_arrived:
+                inlet.drain()
         has_timers = self._next_ms() is not None
         if not (has_timers or self.mailbox or self.wakeup.within):
             return
@@ -242,26 +243,28 @@ class Partition(Parts):
         Parts before the last keep the old positions, so that what is in the others is not passed.
         """
         position = watermark if rest else self.inbox.advance()
-        frame = self._frame(entries, position)
+        direct = {} if rest else self.direct.advance()
+        frame = self._frame(entries, position, direct)
         if frame is None and len(entries) > 1:
             half = len(entries) // 2
             self._append(entries[:half], entries[half:] + rest, watermark)
             return
         if frame is None:
             self._too_large(entries[0])
-            frame = self._frame([], position)
+            frame = self._frame([], position, direct)
         assert frame is not None
         if rest:
             self.committer.append(frame, lambda: self._append(rest, [], watermark))
         else:
             self.committer.append(frame, self._stored)
 
-    def _frame(self, entries: list[Entry], watermark: int) -> bytes | None:
-        shared, index = self.shared, self.committer.index + 1
-        now_ms, done_seq = self.wakeup.now_ms, self._done_seq
-        record = Record(shared.owner, self.epoch, index, now_ms, watermark, entries, done_seq)
+    def _frame(
+        self, entries: list[Entry], watermark: int, direct: dict[str, Dealt]
+    ) -> bytes | None:
+        owner, epoch, index = self.shared.owner, self.epoch, self.committer.index + 1
+        place = (watermark, entries, self._done_seq, direct)
         try:
-            return RECORDS.encode(record)
+            return RECORDS.encode(Record(owner, epoch, index, self.wakeup.now_ms, *place))
         except CodecError:
             return None
 
@@ -283,6 +286,7 @@ class Partition(Parts):
         self.transitions += self.wakeup.transitions
         self.finished += len(self.wakeup.ended)
         self._regulate()
+        self.direct.stored()
         self.snapshotting.count(self.wakeup.transitions)
         now_s = asyncio.get_running_loop().time()
         if self.snapshotting.is_due(now_s) and not self.repairs.is_busy:
@@ -375,6 +379,7 @@ class Partition(Parts):
         self._regulate()
         self.dispatcher.send_overdue()
         self.quotas.tick()
+        self.direct.expire()
         self.replies.expire(self.shared.clock.now_ms())
         if not self.committer.is_busy:
             self.sleepers.tick(loop.time())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from penstock.actors.asking import Asking
 from penstock.actors.commit import Committer
+from penstock.actors.direct import DirectInbox
 from penstock.actors.dispatch import Dispatcher
 from penstock.actors.execution import core
 from penstock.actors.execution.effects import CoreEffect, Dispatch, SetTimer
@@ -18,6 +19,7 @@ from penstock.actors.results import Results
 from penstock.actors.schedules import Due, Schedules, WorkflowChanged
 from penstock.actors.shared import Shared
 from penstock.actors.sleepers import Sleepers
+from penstock.actors.snapshot import Rest
 from penstock.actors.snapshotting import Snapshotting
 from penstock.actors.starts import Around, Release
 from penstock.actors.table import Table
@@ -29,6 +31,9 @@ from penstock.actors.wakeup import Continue, Wakeup
 from penstock.subjects import names
 from penstock.subjects.errors import ErrorInfo, PenstockError
 from penstock.subjects.messages import Cancel, Step, TenantLimits
+
+REPLIES_MS = 10_000
+"""Answers that may not have got to their gateway yet, so that a snapshot holds them."""
 
 
 class Parts:
@@ -43,20 +48,20 @@ class Parts:
         self.timers = Timers()
         self.mailbox = Mailbox()
         self.inbox = Inbox(self.mailbox, quarantine)
+        self.direct = DirectInbox(self.mailbox, quarantine)
         self.results = Results(self.table, self.mailbox, quarantine)
         self.replies = Replies(bus)
         self.quotas = Quotas(bus, region, shared.partitions, number)
         self.committer = Committer(bus, names.journal(region, number), shared.owner)
         self.dispatcher = Dispatcher(bus, region, number, on_refused=self._step_refused)
-        self.snapshotting = Snapshotting(
-            shared, number, table=self.table, inbox=self.inbox, replies=self.replies
-        )
+        self.snapshotting = Snapshotting(shared, number, table=self.table, take_rest=self._rest)
         self.sleepers = Sleepers(self.table, self.snapshotting)
         self.repairs = Repairs(self.table, quarantine)
         self.wakeup = Wakeup(self.table, self.mailbox, self.quotas.ended)
         around = self._around()
         self.turns = self.repairs.turns = Turns(around, self.wakeup)
         self.turns.is_first = self.inbox.is_first
+        self.turns.came_straight = self.direct.is_dealt_with
         self.tenancy = Tenancy(self.mailbox, self.wakeup)
         place = (number, shared.partitions)
         self.schedules = Schedules(around, self.wakeup, self.turns.starts, place)
@@ -81,13 +86,22 @@ class Parts:
         self.turns.add_handler(TenantLimits, self.tenancy.on_limits)
         self.turns.add_handler(WorkflowChanged, self.schedules.on_changed)
         self.turns.add_handler(Due, self.schedules.on_due)
-        self.snapshotting.actors["tenants"] = self.tenancy.tenants
-        self.snapshotting.actors["schedules"] = self.schedules
         self.asking.on_lease = self.tenancy.on_ask
         self.asking.is_ahead = lambda: self.committer.is_busy
         self.asking.why_no_step = self._why_no_step
         self.quotas.on_free = self._may_start
         self.quotas.on_step = self._may_send
+
+    def _rest(self) -> Rest:
+        """What a snapshot holds beside the executions."""
+        return Rest(
+            ended=self.table.ended(),
+            beyond=self.inbox.beyond(),
+            replies=self.replies.recent(self.shared.clock.now_ms() - REPLIES_MS),
+            actors={"tenants": self.tenancy.tenants.dump(), "schedules": self.schedules.dump()},
+            direct=self.direct.dealt(),
+            direct_beyond=self.direct.beyond(),
+        )
 
     def _may_start(self, tenant: str, execution: str) -> None:
         self.mailbox.put_under_way(tenant, Envelope(Release(execution)))
@@ -138,6 +152,7 @@ class Parts:
         for at_ms, execution, gateway, reply in replayed.replies:
             self.replies.keep(execution, gateway, reply, at_ms)
         self.inbox.begin(replayed.reader.input_seq, replayed.reader.taken)
+        self.direct.begin(replayed.reader.direct, replayed.reader.direct_taken)
         self.results.received = replayed.done_seq
         self.tenancy.tenants.load(rest.actors.get("tenants", []))
         self.schedules.load(rest.actors.get("schedules", []))
@@ -222,6 +237,7 @@ class Parts:
             "outstanding": len(self.dispatcher),
             "timers": len(self.timers),
             "waiting": len(self.mailbox),
+            "dropped": self.direct.dropped,
             "repaired": self.repairs.count,
             "stuck": self.committer.waiting_reason,
             "taps_shed": self.shared.taps.shed,

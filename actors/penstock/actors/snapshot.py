@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from penstock.actors.journal import Dealt
 from penstock.actors.table import Kept, Table, Waiting, pack
 from penstock.subjects import names
 from penstock.subjects.appending import appended
@@ -33,12 +34,15 @@ ACTORS = 100
 
 class Rest(msgspec.Struct, array_like=True, gc=False):
     """What a partition has beside its executions, or a part of that. `beyond`: started or held
-    executions whose requests stand after `input_seq`."""
+    executions whose requests stand after `input_seq`. `direct` and `direct_beyond`: the same of
+    those that came straight from gateways (see `actors.direct`)."""
 
     ended: list[str] = []
     beyond: list[str] = []
     replies: list[tuple[str, str, Reply]] = []
     actors: dict[str, list[Any]] = {}
+    direct: dict[str, Dealt] = {}
+    direct_beyond: dict[str, tuple[str, int]] = {}
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False):
@@ -67,6 +71,7 @@ CHUNK: Codec[Chunk] = Codec(Chunk)
 T = TypeVar("T")
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_rest = msgspec.msgpack.Decoder(Rest).decode
 
 
 class Snapshot:
@@ -102,6 +107,11 @@ class Snapshot:
             yield Chunk(part)
 
 
+def as_it_is_now(rest: Rest) -> Rest:
+    """A copy of `rest` that shares nothing with the actors it is of."""
+    return _decode_rest(_encode(rest))
+
+
 def split(rest: Rest) -> tuple[Rest, list[Rest]]:
     """What the head holds of `rest`, and what chunks must hold since it is too much."""
     if len(_encode(rest)) <= CHUNK_BYTES:
@@ -111,7 +121,9 @@ def split(rest: Rest) -> tuple[Rest, list[Rest]]:
     parts += [Rest(replies=[reply]) for reply in rest.replies]
     for name, dumped in rest.actors.items():
         parts += [Rest(actors={name: some}) for some in _slices(dumped, ACTORS)]
-    return Rest(), parts
+    direct = list(rest.direct_beyond.items())
+    parts += [Rest(direct_beyond=dict(some)) for some in _slices(direct, IDS)]
+    return Rest(direct=rest.direct), parts
 
 
 def _put_back(rest: Rest, parts: list[Rest]) -> None:
@@ -121,6 +133,7 @@ def _put_back(rest: Rest, parts: list[Rest]) -> None:
         rest.replies += part.replies
         for name, dumped in part.actors.items():
             rest.actors.setdefault(name, []).extend(dumped)
+        rest.direct_beyond |= part.direct_beyond
 
 
 def _slices(whole: list[T], size: int) -> Iterator[list[T]]:

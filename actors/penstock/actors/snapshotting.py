@@ -7,12 +7,11 @@ has reported how far it is, everything stays.
 
 import asyncio
 import logging
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
-from penstock.actors.inbox import Inbox
-from penstock.actors.replies import Replies
 from penstock.actors.shared import Shared
-from penstock.actors.snapshot import Head, Rest, Snapshot, SnapshotStore, split
+from penstock.actors.snapshot import Head, Rest, Snapshot, SnapshotStore, as_it_is_now, split
 from penstock.actors.table import Table
 from penstock.subjects import names
 from penstock.subjects.errors import PenstockError
@@ -20,15 +19,8 @@ from penstock.subjects.errors import PenstockError
 TRANSITIONS = 50_000
 EARLY_S = 1.0
 RETRY_S = 5.0
-REPLIES_MS = 10_000
 
 log = logging.getLogger("penstock.actors")
-
-
-class Dumps(Protocol):
-    """Actors that stand in a snapshot as a whole."""
-
-    def dump(self) -> list[Any]: ...
 
 
 class Position(NamedTuple):
@@ -44,16 +36,13 @@ class Snapshotting:
     """The snapshots of one owned partition."""
 
     def __init__(
-        self, shared: Shared, partition: int, *, table: Table, inbox: Inbox, replies: Replies
+        self, shared: Shared, partition: int, *, table: Table, take_rest: Callable[[], Rest]
     ) -> None:
         self.store = SnapshotStore(shared.bus, shared.region, partition)
-        self.actors: dict[str, Dumps] = {}
-        """Other actors' parts of a snapshot, by name."""
         self._shared = shared
         self._partition = partition
         self._table = table
-        self._inbox = inbox
-        self._replies = replies
+        self._take_rest = take_rest
         self._writing: Snapshot | None = None
         self._rest = Rest()
         self._task: asyncio.Task[None] | None = None
@@ -90,7 +79,8 @@ class Snapshotting:
         """Write a snapshot in the background. Memory must equal the journal at `position` now."""
         assert self._task is None
         self._task = asyncio.ensure_future(self._write(position))
-        self._rest, parts = split(self._take_rest())
+        # Actors hand out what is theirs, and change it while the snapshot is being written.
+        self._rest, parts = split(as_it_is_now(self._take_rest()))
         self._writing = Snapshot(self._table, parts)
 
     async def save_now(self, position: Position) -> None:
@@ -108,14 +98,6 @@ class Snapshotting:
         self._is_closed = True
         if self._task is not None:
             self._task.cancel()
-
-    def _take_rest(self) -> Rest:
-        return Rest(
-            ended=self._table.ended(),
-            beyond=self._inbox.beyond(),
-            replies=self._replies.recent(self._shared.clock.now_ms() - REPLIES_MS),
-            actors={name: actor.dump() for name, actor in self.actors.items()},
-        )
 
     async def _write(self, position: Position) -> None:
         loop = asyncio.get_running_loop()

@@ -62,6 +62,8 @@ class Replayed:
             input_seq=head.input_seq if head else 0,
             record_seq=head.journal_seq if head else 0,
             beyond=self.rest.beyond,
+            direct=self.rest.direct,
+            direct_taken=self.rest.direct_beyond,
         )
         self.kept = {kept.execution: kept for chunk in chunks for kept in chunk.kept}
         self.held = {

@@ -51,6 +51,8 @@ class Turns:
         self.starts = Starts(around, wakeup)
         self.is_first: Callable[[Input], bool] = lambda origin: True
         """Whether everything before an input is dealt with."""
+        self.came_straight: Callable[[RunRequest], bool] = lambda request: False
+        """Whether a stored request had come straight from its gateway, and was dealt with then."""
         self._parked: dict[str, list[Envelope]] = {}
         self.starts.keep_for = self._keep_for
         self._deferred: list[Envelope] = []
@@ -153,9 +155,13 @@ class Turns:
     def _on_run(self, request: RunRequest, envelope: Envelope) -> None:
         if self._table.knows(request.execution) or request.execution in self._parked:
             return
-        if envelope.origin is not None:
-            envelope.origin.taken.append(request.execution)
-        self.starts.take(request, is_written=envelope.origin is not None)
+        origin = envelope.origin
+        is_written = origin is not None and origin.is_stored
+        if is_written and request.direct and self.came_straight(request):
+            return
+        if origin is not None:
+            origin.taken.append(request.execution)
+        self.starts.take(request, is_written=is_written)
 
     def _on_result(self, result: StepResult, envelope: Envelope) -> None:
         state = self._state_of(result.execution, envelope)

@@ -26,7 +26,7 @@ from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus
 from penstock.subjects.codec import MESSAGE_BYTES_MAX, Codec
 from penstock.subjects.errors import StreamFullError
-from penstock.subjects.ids import new_id_in
+from penstock.subjects.ids import new_id_in, partition_of
 from penstock.subjects.messages import RunRequest
 
 TRY_S = 0.5
@@ -105,7 +105,7 @@ class Ingress:
         self._region = region
         self._partitions = partitions
         self._gateway = gateway
-        self._metrics = metrics
+        self.metrics = metrics
         self._numbers = itertools.count(1)
         self._turns = itertools.cycle(range(partitions))
         self._forming = [Batch(next(self._turns))]
@@ -133,16 +133,12 @@ class Ingress:
             self._waiting_requests >= WAITING_REQUESTS_MAX
             or self._waiting_bytes + size > WAITING_BYTES_MAX
         ):
-            self._metrics.shed_overload += 1
+            self.metrics.shed_overload += 1
             raise ProblemError(503, "too many requests wait for the broker", retry_after_s=1)
         if not self.room.takes(size):
-            self._metrics.shed_overload += 1
+            self.metrics.shed_overload += 1
             raise ProblemError(503, FULL, retry_after_s=FULL_RETRY_S)
-        batch = self._forming[-1]
-        if not batch.takes(size):
-            # The id was made for this partition, so the full batch's successor shares it.
-            batch = Batch(batch.partition)
-            self._forming.append(batch)
+        batch = self._batch_for(request, size)
         batch.parts.append(part)
         batch.waiters.append(waiter)
         batch.bytes += size
@@ -151,6 +147,23 @@ class Ingress:
         if not self._is_scheduled and self._in_flight < WINDOW:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._leave)
+
+    def _batch_for(self, request: RunRequest, size: int) -> Batch:
+        """A batch that takes the request: for one that comes from `direct`, of its partition."""
+        last = self._forming[-1]
+        if not request.direct:
+            if not last.takes(size):
+                # The id was made for this partition, so the full batch's successor shares it.
+                last = Batch(last.partition)
+                self._forming.append(last)
+            return last
+        partition = partition_of(request.execution, self._partitions)
+        for batch in self._forming:
+            if batch.partition == partition and batch.takes(size):
+                return batch
+        batch = Batch(partition)
+        self._forming.insert(len(self._forming) - 1, batch)
+        return batch
 
     def _leave(self) -> None:
         self._is_scheduled = False
@@ -179,7 +192,7 @@ class Ingress:
 
     def _again(self, batch: Batch) -> None:
         if not batch.is_settled:
-            self._metrics.batches_retried += 1
+            self.metrics.batches_retried += 1
             self._try(batch)
 
     def _answered(self, batch: Batch, answer: Ack | Exception) -> None:
@@ -193,8 +206,8 @@ class Ingress:
             log.debug("a batch was not acknowledged: %s", answer)
         else:
             self._settle(batch)
-            self._metrics.batches_published += 1
-            self._metrics.executions_accepted += len(batch.waiters)
+            self.metrics.batches_published += 1
+            self.metrics.executions_accepted += len(batch.waiters)
             for waiter in batch.waiters:
                 waiter.accepted(answer.sequence)
 
@@ -205,7 +218,7 @@ class Ingress:
         )
 
     def _refuse(self, batch: Batch, reason: str, *, retry_after_s: int) -> None:
-        self._metrics.executions_unacknowledged += len(batch.waiters)
+        self.metrics.executions_unacknowledged += len(batch.waiters)
         for waiter in batch.waiters:
             waiter.refused(ProblemError(503, reason, retry_after_s=retry_after_s))
 

@@ -9,6 +9,8 @@ class Metrics:
         self.webhook_requests = 0
         self.webhook_refused = 0
         self.executions_accepted = 0
+        self.executions_direct = 0
+        self.executions_stored_late = 0
         self.executions_unacknowledged = 0
         self.batches_published = 0
         self.batches_retried = 0

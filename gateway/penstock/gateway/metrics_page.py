@@ -12,6 +12,8 @@ _COUNTERS = {
     "webhook_requests": "Requests that reached a webhook route.",
     "webhook_refused": "Webhook requests answered 4xx before anything was started.",
     "executions_accepted": "Executions that the broker acknowledged.",
+    "executions_direct": "Executions sent straight to their owner, since their callers wait.",
+    "executions_stored_late": "Of those, the ones stored because no answer came.",
     "executions_unacknowledged": "Executions given up after ten seconds without acknowledgement.",
     "batches_published": "Batches of run requests that the broker acknowledged.",
     "batches_retried": "Batches sent again with the same message id.",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from penstock.gateway.bodies import Blobs
 from penstock.gateway.catalog import Catalog
+from penstock.gateway.direct import Direct
 from penstock.gateway.directory import Directory
 from penstock.gateway.ingress import Ingress
 from penstock.gateway.leases import Leases
@@ -47,6 +48,7 @@ class Parts:
     catalog: Catalog
     directory: Directory
     ingress: Ingress
+    direct: Direct
     replies: Replies
     signals: Signals
     owners: Owners
@@ -87,18 +89,18 @@ def assemble(around: Surroundings) -> Parts:
     replies = Replies(
         bus, region=region, partitions=partitions, gateway=around.gateway, metrics=around.metrics
     )
+    ingress = Ingress(
+        bus, region=region, partitions=partitions, gateway=around.gateway, metrics=around.metrics
+    )
+    direct = Direct(bus, ingress, region=region, partitions=partitions, gateway=around.gateway)
+    replies.store = direct.store
     return Parts(
         around=around,
         routes=routes,
         catalog=catalog,
         directory=Directory(bus, catalog, around.types, around.clock),
-        ingress=Ingress(
-            bus,
-            region=region,
-            partitions=partitions,
-            gateway=around.gateway,
-            metrics=around.metrics,
-        ),
+        ingress=ingress,
+        direct=direct,
         replies=replies,
         signals=signals,
         owners=owners,

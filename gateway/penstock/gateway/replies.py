@@ -3,7 +3,8 @@
 One future per request serves both. Answers come in batches on `reply.<gateway>`, at most once: an
 owner that dies between its journal append and its reply leaves a request waiting, so whoever waits
 longer than `ASK_AFTER_S` has the partition's owner asked, again and again, until there is an
-answer or its time is over. Running out of time ends the waiting, never the execution.
+answer or its time is over. Running out of time ends the waiting, never the execution. A request
+that went straight to the owner (`direct`), and of which that knows nothing, is stored then.
 
 Each wait holds a connection for up to an hour, so there is a most of them; who comes beyond is
 refused before anything is started.
@@ -12,6 +13,7 @@ refused before anything is started.
 import asyncio
 import itertools
 import logging
+from collections.abc import Callable
 
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.problems import ProblemError
@@ -20,7 +22,7 @@ from penstock.subjects.bus import Bus, Message
 from penstock.subjects.codec import Codec, CodecError
 from penstock.subjects.errors import BusError
 from penstock.subjects.ids import partition_of, root_of
-from penstock.subjects.messages import Reply, ReplyTo
+from penstock.subjects.messages import Reply, ReplyTo, RunRequest
 
 ASK_AFTER_S = 2.0
 SWEEP_S = 0.5
@@ -33,9 +35,13 @@ _replies: Codec[list[Reply]] = Codec(list[Reply])
 
 
 class Waiting:
-    """A request that waits. `number` 0: it is answered on the acknowledgement alone."""
+    """A request that waits. `number` 0: it is answered on the acknowledgement alone. `unstored`:
+    what it waits for, while that has gone straight to the owner and nowhere else."""
 
-    __slots__ = ("ask_at_s", "deadline_s", "execution", "future", "number", "sequence")
+    __slots__ = (
+        *("ask_at_s", "deadline_s", "execution", "future", "number", "sequence"),
+        "unstored",
+    )
 
     def __init__(self, execution: str, future: "asyncio.Future[Reply | None]") -> None:
         self.execution = execution
@@ -44,6 +50,7 @@ class Waiting:
         self.sequence = 0
         self.deadline_s = 0.0
         self.ask_at_s = 0.0
+        self.unstored: RunRequest | None = None
 
     def accepted(self, sequence: int) -> None:
         """The broker has its run request."""
@@ -70,6 +77,8 @@ class Replies:
         self._partitions = partitions
         self._gateway = gateway
         self._metrics = metrics
+        self.store: Callable[[Waiting], None] = lambda waiting: None
+        """Store the request of a waiting one that has gone straight to its owner."""
         self._numbers = itertools.count(1)
         self._open: dict[int, Waiting] = {}
         self._asking: set[asyncio.Task[None]] = set()
@@ -130,13 +139,18 @@ class Replies:
                 if now_s >= waiting.deadline_s:
                     self._metrics.replies_timed_out += 1
                     waiting.future.set_exception(_out_of_time(waiting.execution))
-                elif (
-                    now_s >= waiting.ask_at_s and waiting.sequence and len(self._asking) < ASKS_MAX
-                ):
-                    waiting.ask_at_s = now_s + ASK_AFTER_S
-                    task = asyncio.create_task(self._ask(waiting))
-                    self._asking.add(task)
-                    task.add_done_callback(self._asking.discard)
+                elif now_s >= waiting.ask_at_s:
+                    self._look_after(waiting, now_s)
+
+    def _look_after(self, waiting: Waiting, now_s: float) -> None:
+        """No answer for a while: ask, or when very many wait just store what is not stored."""
+        if len(self._asking) >= ASKS_MAX:
+            self.store(waiting)
+        elif waiting.sequence or waiting.unstored is not None:
+            waiting.ask_at_s = now_s + ASK_AFTER_S
+            task = asyncio.create_task(self._ask(waiting))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
 
     async def _ask(self, waiting: Waiting) -> None:
         partition = partition_of(root_of(waiting.execution), self._partitions)
@@ -146,10 +160,14 @@ class Replies:
             answer = asks.reply_answer.decode(await self._bus.request(subject, question))
         except (BusError, CodecError) as error:
             log.debug("no owner answered for %s: %s", waiting.execution, error)
+            self.store(waiting)
             return
         if answer.reply is not None:
             self._metrics.replies_polled += 1
             self._resolve(waiting, answer.reply)
+        elif waiting.unstored is not None:
+            if not answer.is_open:
+                self.store(waiting)
         elif not answer.is_open and answer.up_to >= waiting.sequence and not waiting.future.done():
             waiting.future.set_exception(_lost(waiting.execution))
 

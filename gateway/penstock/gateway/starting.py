@@ -1,5 +1,6 @@
 """Starting executions other than by webhook: one more request in the ingress' batches."""
 
+from penstock.gateway.direct import Direct
 from penstock.gateway.ingress import Ingress
 from penstock.gateway.parts import Parts
 from penstock.gateway.problems import ProblemError
@@ -19,15 +20,15 @@ async def start(parts: Parts, request: RunRequest) -> str:
     return request.execution
 
 
-def add(ingress: Ingress, request: RunRequest, waiting: Waiting) -> None:
-    """`ingress.add`, also for values that JSON can hold and messages cannot.
+def add(way: Ingress | Direct, request: RunRequest, waiting: Waiting) -> None:
+    """`way.add`, also for values that JSON can hold and messages cannot.
 
     JavaScript has no integers beyond 2^53 either: it would have made the same floats of them.
     """
     try:
-        ingress.add(request, waiting)
+        way.add(request, waiting)
     except OverflowError:
         request.items = with_floats(request.items)
-        ingress.add(request, waiting)
+        way.add(request, waiting)
     except UnicodeEncodeError as error:
         raise ProblemError(400, f"text that is not Unicode: {error.reason}") from error

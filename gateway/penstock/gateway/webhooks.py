@@ -43,6 +43,7 @@ class Webhooks:
     def __init__(self, parts: Parts) -> None:
         self._routes = parts.routes
         self._ingress = parts.ingress
+        self._direct = parts.direct
         self._replies = parts.replies
         self._resuming = parts.resuming
         self._leases = parts.leases
@@ -84,7 +85,7 @@ class Webhooks:
         if "content-encoding" in headers:
             raw = await decoded(raw, headers["content-encoding"], BODY_BYTES_MAX)
         item = await self._item(route, scope, headers, raw)
-        waiting = self._start(route, item)
+        waiting = self._start(route, item, len(raw))
         try:
             reply = await waiting.future
         finally:
@@ -101,11 +102,14 @@ class Webhooks:
             answer.headers += clients.cors(route.origins, origin)
         return answer
 
-    def _start(self, route: Route, item: Item) -> Waiting:
-        """Hand the run to the ingress. No await in here: the id belongs to the present batch."""
+    def _start(self, route: Route, item: Item, body_bytes: int) -> Waiting:
+        """Send the run on its way. No await in here: the id belongs to the present batch."""
         now_ms = self._clock.now_ms()
-        execution = self._ingress.new_execution(now_ms)
-        if route.mode == "onReceived":
+        is_immediate = route.mode == "onReceived"
+        is_short = not is_immediate and self._direct.takes(body_bytes)
+        way = self._direct if is_short else self._ingress
+        execution = way.new_execution(now_ms)
+        if is_immediate:
             waiting, reply = self._replies.immediate(execution), None
         else:
             waiting, reply = self._replies.open(execution, route.wait_s)
@@ -122,7 +126,7 @@ class Webhooks:
             output=route.output,
         )
         try:
-            add(self._ingress, request, waiting)
+            add(way, request, waiting)
         except ProblemError:
             self._replies.close(waiting)
             raise

@@ -94,6 +94,12 @@ class Bus(Protocol):
     def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
         """Send, at most once, without waiting. Dropped while disconnected."""
 
+    def offer(self, subject: str, payload: bytes, on_nobody: Callable[[], None]) -> None:
+        """`publish`; `on_nobody` is called when the broker says that nobody listens there.
+
+        At most once, and soon or never: who must know hears from the receiver.
+        """
+
     def append(
         self,
         subject: str,

@@ -95,6 +95,10 @@ class MemoryBus:
         if self._is_connected:
             self.broker.publish(Message(subject, payload, 0, reply))
 
+    def offer(self, subject: str, payload: bytes, on_nobody: Callable[[], None]) -> None:
+        if self._is_connected and not self.broker.publish(Message(subject, payload)):
+            self._later(0.0, on_nobody)
+
     def append(
         self,
         subject: str,

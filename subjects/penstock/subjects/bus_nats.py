@@ -78,6 +78,11 @@ class NatsBus:
         if not self.connection.is_stalled:
             self.connection.publish(subject.encode(), payload, reply.encode())
 
+    def offer(self, subject: str, payload: bytes, on_nobody: Callable[[], None]) -> None:
+        self._check_size(payload)
+        if not self.connection.is_stalled:
+            self.connection.offer(subject.encode(), payload, on_nobody)
+
     def append(
         self,
         subject: str,

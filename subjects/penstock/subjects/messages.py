@@ -42,7 +42,8 @@ class RunRequest(msgspec.Struct, array_like=True, gc=False):
     the document's start rule); `mode` one of manual, trigger, webhook, error, integrated, cli,
     retry. `items` are the start node's output (a trigger's items). `seed` are events of an
     earlier execution to begin from (retry), encoded as in the journal. `output` is the output of
-    the start node on which `items` come out (a webhook node has one per method).
+    the start node on which `items` come out (a webhook node has one per method). `direct` is the
+    number of the message that carried it straight to the owner first (0: none did).
     """
 
     execution: str
@@ -58,6 +59,16 @@ class RunRequest(msgspec.Struct, array_like=True, gc=False):
     retry_of: str = ""
     seed: list[Any] | None = None
     output: int = 0
+    direct: int = 0
+
+
+class DirectRuns(msgspec.Struct, array_like=True, gc=False):
+    """Run requests whose callers wait, on `run.<r>.<p>`. A gateway numbers its messages to each
+    partition 1, 2, 3 and so on, so that an owner can tell which it never got."""
+
+    gateway: str
+    number: int
+    requests: list[RunRequest]
 
 
 class Cancel(msgspec.Struct, array_like=True, tag="cancel", gc=False):

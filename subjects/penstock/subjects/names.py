@@ -30,6 +30,11 @@ def runs(region: str, partition: int) -> str:
     return f"exec.{region}.{partition}.in.run"
 
 
+def direct_runs(region: str, partition: int) -> str:
+    """Run requests straight to a partition's owner, stored by nobody on the way."""
+    return f"run.{region}.{partition}"
+
+
 def signals(region: str, partition: int) -> str:
     """Signals for a partition, in batches."""
     return f"exec.{region}.{partition}.in.signal"

@@ -49,6 +49,8 @@ class Connection:
         self._subscriptions: dict[bytes, tuple[bytes, bytes]] = {}
         self._unsent: list[bytes] = []
         self._asked: dict[bytes, tuple[asyncio.TimerHandle, OnReply]] = {}
+        self._offered: dict[bytes, Callable[[], None]] = {}
+        self._offered_before: dict[bytes, Callable[[], None]] = {}
         self._ticker: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -86,6 +88,7 @@ class Connection:
         )
         connection.is_live = True
         connection.subscribe(connection.inbox + b".r.*", connection._on_reply)
+        connection.subscribe(connection.inbox + b".n.*", connection._on_nobody)
         connection._tick()
         return connection
 
@@ -113,6 +116,12 @@ class Connection:
     def publish(self, subject: bytes, payload: bytes, reply: bytes = b"") -> None:
         """Write one message."""
         self.write(b"PUB %b %b %d\r\n%b\r\n" % (subject, reply, len(payload), payload))
+
+    def offer(self, subject: bytes, payload: bytes, on_nobody: Callable[[], None]) -> None:
+        """`publish`; `on_nobody` is called if the broker soon says that nobody listens."""
+        token = b"%d" % next(self._numbers)
+        self._offered[token] = on_nobody
+        self.publish(subject, payload, b"%b.n.%b" % (self.inbox, token))
 
     def subscribe(self, subject: bytes, deliver: Deliver, queue: bytes = b"") -> bytes:
         """Route `subject` to `deliver` until `unsubscribe`; the result is the sid."""
@@ -169,6 +178,12 @@ class Connection:
             asked[0].cancel()
             asked[1](header, payload)
 
+    def _on_nobody(self, subject: bytes, _reply: bytes, header: bytes, _payload: bytes) -> None:
+        token = subject[len(self.inbox) + 3 :]
+        on_nobody = self._offered.pop(token, None) or self._offered_before.pop(token, None)
+        if on_nobody is not None and header.startswith(b"NATS/1.0 503"):
+            on_nobody()
+
     def _expire(self, token: bytes, subject: bytes) -> None:
         _, on_reply = self._asked.pop(token)
         on_reply(b"", BusError(f"no answer on {subject.decode()} in time"))
@@ -197,6 +212,8 @@ class Connection:
 
     def _tick(self) -> None:
         self._ticker = self._loop.call_later(_TICK_S, self._tick)
+        # One that was not refused by now has been delivered; most never hear anything.
+        self._offered_before, self._offered = self._offered, {}
         for hook in tuple(self.tick_hooks):
             hook()
 

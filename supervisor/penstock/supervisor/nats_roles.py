@@ -29,7 +29,7 @@ class Rights:
 
 ROLE_RIGHTS: dict[str, Rights] = {
     "gateway": Rights(
-        publish=("exec.*.*.in.>", "ask.>", "hb.gateway.*", "$JS.API.STREAM.INFO.*"),
+        publish=("exec.*.*.in.>", "run.>", "ask.>", "hb.gateway.*", "$JS.API.STREAM.INFO.*"),
         subscribe=("reply.>", "tap.>", "hb.>"),
         write_buckets=("plans", "workflows", "routes"),
         read_buckets=("hosts",),
@@ -39,7 +39,7 @@ ROLE_RIGHTS: dict[str, Rights] = {
             *("exec.>", "snap.>", "step.>", "done.>", "dead.>"),
             *("reply.>", "ask.>", "hb.actors.*", "tap.>", "$JS.API.STREAM.INFO.*"),
         ),
-        subscribe=("ask.>", "hb.>"),
+        subscribe=("run.>", "ask.>", "hb.>"),
         answers=True,
         read=("EXEC", "SNAP", "DONE", "DEAD", "STEPS"),
         purge=("EXEC", "SNAP", "STEPS"),

@@ -7,6 +7,7 @@ import pytest
 
 from penstock.actors.journal import RUNS
 from penstock.actors.snapshot import HEAD, Head, Rest, Snapshot, SnapshotStore, split
+from penstock.actors.snapshotting import Position, Snapshotting
 from penstock.actors.table import Table, pack
 from penstock.subjects import names
 from penstock.subjects.bus import OnAck
@@ -194,5 +195,25 @@ def test_an_owner_that_ends_while_it_waits_for_one_snapshot_begins_no_other() ->
         await last
 
         assert await owner.bus.last("SNAP", HEAD_SUBJECT) == in_force
+
+    owned(test)
+
+
+def test_what_actors_change_while_a_snapshot_is_written_is_not_in_it() -> None:
+    async def test(owner: Owner) -> None:
+        owned_by_actors = Rest(ended=["before"], actors={"schedules": [{"due_ms": 1}]})
+        snapshotting = Snapshotting(
+            owner.shared, 7, table=Table(), take_rest=lambda: owned_by_actors
+        )
+
+        snapshotting.begin(Position(1, 0, 0, 0))
+        owned_by_actors.ended.append("after")
+        owned_by_actors.actors["schedules"][0]["due_ms"] = 2
+        await asyncio.sleep(1)
+
+        loaded = await snapshotting.store.load()
+        assert loaded is not None
+        assert loaded[0].rest.ended == ["before"]
+        assert loaded[0].rest.actors == {"schedules": [{"due_ms": 1}]}
 
     owned(test)

@@ -1,0 +1,155 @@
+"""Requests whose callers wait go straight to the owner, and are stored when it does not answer."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from penstock.actors.direct import DIRECT_RUNS
+from penstock.gateway.direct import BODY_BYTES_MAX
+from penstock.subjects import asks, names
+from penstock.subjects.bus import Message
+from penstock.subjects.messages import DirectRuns, Reply
+from tests.unit.gateway.harness import PARTITIONS, REPLIES, Gateway, chain, until, webhook
+
+
+class Listening:
+    """Stands in for owners that take runs straight from gateways."""
+
+    def __init__(self, gw: Gateway) -> None:
+        self.heard: list[tuple[int, DirectRuns]] = []
+        self.answers = True
+        self._gw = gw
+        for partition in range(PARTITIONS):
+            gw.bus.subscribe(names.direct_runs("local", partition), self._on_runs)
+
+    def _on_runs(self, message: Message) -> None:
+        runs = DIRECT_RUNS.decode(message.payload)
+        self.heard.append((int(message.subject.rpartition(".")[2]), runs))
+        if self.answers:
+            replies = [
+                Reply(request.reply.request, request.execution, 200, {}, b"straight")
+                for request in runs.requests
+                if request.reply is not None
+            ]
+            self._gw.bus.publish(names.replies(runs.gateway), REPLIES.encode(replies))
+
+
+@pytest.fixture(autouse=True)
+def asking_soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("penstock.gateway.replies.ASK_AFTER_S", 0.05)
+    monkeypatch.setattr("penstock.gateway.replies.SWEEP_S", 0.02)
+    yield
+
+
+async def test_a_caller_that_waits_is_answered_and_nothing_is_stored(gw: Gateway) -> None:
+    listening = Listening(gw)
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+
+    answers = await asyncio.gather(*(gw.call("POST", "/webhook/sync", {}) for _ in range(50)))
+
+    assert {(answer.status, answer.body) for answer in answers} == {(200, b"straight")}
+    assert gw.owners.runs == []
+    assert sum(len(runs.requests) for _, runs in listening.heard) == 50
+    assert len(listening.heard) < 50
+
+
+async def test_messages_to_each_partition_are_numbered_without_gaps(gw: Gateway) -> None:
+    listening = Listening(gw)
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+
+    for _ in range(3 * PARTITIONS):
+        await gw.call("POST", "/webhook/sync", {})
+
+    for partition in range(PARTITIONS):
+        numbers = [runs.number for at, runs in listening.heard if at == partition]
+        assert numbers == [1, 2, 3]
+
+
+async def test_a_caller_that_does_not_wait_is_answered_once_its_run_is_stored(gw: Gateway) -> None:
+    listening = Listening(gw)
+    await gw.create(chain("now", webhook("now", "onReceived")))
+
+    assert (await gw.call("POST", "/webhook/now", {})).status == 200
+
+    assert listening.heard == []
+    assert len(gw.owners.runs) == 1
+
+
+async def test_where_nobody_listens_the_run_is_stored_at_once(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.gateway.replies.ASK_AFTER_S", 60.0)
+    gw.owners.answer = lambda request: (200, {}, b"stored")
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+
+    answer = await gw.call("POST", "/webhook/sync", {})
+
+    assert answer.body == b"stored"
+    assert [request.direct for request in gw.owners.runs] == [1]
+
+
+async def test_a_run_of_which_no_owner_knows_is_stored_under_its_own_name(gw: Gateway) -> None:
+    listening = Listening(gw)
+    listening.answers = False
+    gw.owners.answer = lambda request: (200, {}, b"stored")
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+
+    answers = await asyncio.gather(*(gw.call("POST", "/webhook/sync", {}) for _ in range(200)))
+
+    assert {answer.body for answer in answers} == {b"stored"}
+    sent = {
+        request.execution: runs.number for _, runs in listening.heard for request in runs.requests
+    }
+    assert {request.execution: request.direct for request in gw.owners.runs} == sent
+    assert gw.metrics.executions_stored_late == 200
+
+
+async def test_one_that_is_under_way_is_waited_for_and_not_stored(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening = Listening(gw)
+    listening.answers = False
+    asked = []
+
+    def is_open(payload: bytes) -> bytes:
+        asked.append(payload)
+        return asks.reply_answer.encode(asks.ReplyAnswer(None, True, 0))
+
+    monkeypatch.setattr(gw.owners, "_ask_reply", is_open, raising=False)
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+    waiting = asyncio.create_task(gw.call("POST", "/webhook/sync", {}))
+    await until(lambda: len(asked) > 3)
+    assert gw.owners.runs == []
+
+    (_, runs) = listening.heard[0]
+    reply = Reply(1, runs.requests[0].execution, 200, {}, b"at last")
+    gw.bus.publish(names.replies(runs.gateway), REPLIES.encode([reply]))
+
+    assert (await waiting).body == b"at last"
+
+
+async def test_a_large_body_is_stored_at_once(gw: Gateway) -> None:
+    listening = Listening(gw)
+    gw.owners.answer = lambda request: (200, {}, b"stored")
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+
+    body = {"text": "x" * BODY_BYTES_MAX}
+    assert (await gw.call("POST", "/webhook/sync", body)).body == b"stored"
+
+    assert listening.heard == []
+
+
+async def test_while_the_broker_is_away_the_long_way_is_taken_which_tries_again(
+    gw: Gateway,
+) -> None:
+    listening = Listening(gw)
+    gw.owners.answer = lambda request: (200, {}, b"stored")
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+    gw.bus.disconnect()
+    waiting = asyncio.create_task(gw.call("POST", "/webhook/sync", {}))
+    await asyncio.sleep(0.1)
+    gw.bus.reconnect()
+
+    assert (await waiting).body == b"stored"
+    assert listening.heard == []
