@@ -5,6 +5,7 @@ not know as ended may be open, and then its owner says how it stands. The owner 
 that later nodes may read, so the runs are the history's, unless the history is behind.
 """
 
+import asyncio
 from typing import Any
 
 from penstock.gateway.api.endpoint import ApiCall
@@ -18,12 +19,15 @@ from penstock.gateway.problems import ProblemError
 from penstock.gateway.starting import start
 from penstock.subjects.errors import BusError
 from penstock.subjects.history import ListExecutions, Recorded
-from penstock.subjects.ids import is_execution_id
+from penstock.subjects.ids import created_ms, is_execution_id
 from penstock.subjects.messages import Cancel, Item, RunRequest
 from penstock.subjects.views import ENDED, ExecutionView
 
 ADHOC = "adhoc"
 """Stands for the workflow of an execution whose document was given with the request."""
+YOUNG_MS, YOUNG_TRIES, YOUNG_PAUSE_S = 10_000, 3, 0.05
+"""An id that was made just now may be on its way from the stream to its owner, or from there to
+the history: it is looked for again before it counts as unknown."""
 
 
 async def start_one(call: ApiCall) -> ExecutionStarted:
@@ -45,6 +49,20 @@ async def start_one(call: ApiCall) -> ExecutionStarted:
 
 async def read(call: ApiCall) -> ExecutionView:
     execution = _id(call)
+    age_ms = call.parts.clock.now_ms() - created_ms(execution)
+    for _ in range(YOUNG_TRIES if abs(age_ms) < YOUNG_MS else 0):
+        view = await _look_up(call, execution)
+        if view is not None:
+            return view
+        await asyncio.sleep(YOUNG_PAUSE_S)
+    view = await _look_up(call, execution)
+    if view is None:
+        raise _not_found(execution)
+    return view
+
+
+async def _look_up(call: ApiCall, execution: str) -> ExecutionView | None:
+    """The execution, or None. One that begins or ends just now may be missed by either question."""
     recorded, outage = None, None
     try:
         recorded = await call.parts.history.read(call.tenant, execution)
@@ -60,7 +78,7 @@ async def read(call: ApiCall) -> ExecutionView:
         return recorded
     if outage is not None:
         raise outage
-    raise _not_found(execution)
+    return None
 
 
 def _joined(live: ExecutionView, recorded: ExecutionView) -> ExecutionView:
