@@ -95,18 +95,18 @@ def _transform(node: PlanNode, prepared: _Prepared) -> Transform | None:
     if fields is None or inclusion is None or len(set(names)) < len(names):
         return None
     choose, _, keeps_binary = inclusion
-    is_path = {name: inclusion.dots and not name.isidentifier() for name in names}
+    steps = [(*field, inclusion.dots and not field.name.isidentifier()) for field in fields]
 
     def set_fields(scope: Scope, items: list[Item]) -> Outputs:
         out: list[Item] = []
         for index, item in enumerate(items):
             json = choose(item["json"])
-            for name, kind, resolve, fitting in fields:
+            for name, kind, resolve, fitting, is_path in steps:
                 value = resolve(scope, index)
                 if type(value) is not fitting:
                     how = (index, node.version, prepared.ignores_errors)
                     value = _fitting(name, kind, settle(value), how)
-                if is_path[name]:
+                if is_path:
                     set_path(json, name, value)
                 else:
                     json[name] = value

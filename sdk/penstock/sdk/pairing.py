@@ -13,6 +13,7 @@ from penstock.subjects.messages import Item, Outputs
 
 _SHARED = 1_024
 _AT_FIRST_INPUT: list[dict[str, int]] = [{"item": index} for index in range(_SHARED)]
+_FIRST = _AT_FIRST_INPUT[0]
 
 
 def pointer(item: int, input_index: int = 0) -> dict[str, int]:
@@ -25,8 +26,8 @@ def pointer(item: int, input_index: int = 0) -> dict[str, int]:
 def paired_input(items: list[Item], input_index: int) -> list[Item]:
     """The items of one input, each pointing at its own position there."""
     if len(items) == 1:  # by far the most frequent
-        item, own = items[0], pointer(0, input_index)
-        paired = item.get("pairedItem")
+        item = items[0]
+        paired, own = item.get("pairedItem"), pointer(0, input_index) if input_index else _FIRST
         return items if paired is own or paired == own else [{**item, "pairedItem": own}]
     return [
         item

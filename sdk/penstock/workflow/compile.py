@@ -12,7 +12,14 @@ from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.workflow.code_reads import follows_lineage, reads_of_code
 from penstock.workflow.document import Document, DocumentNode, Problem, content_hash
 from penstock.workflow.expressions import Compiled, compile_value
-from penstock.workflow.graph import ancestors_of, edges_of, targets_of, union, visible_runs
+from penstock.workflow.graph import (
+    ancestors_of,
+    edges_of,
+    lines_of,
+    targets_of,
+    union,
+    visible_runs,
+)
 from penstock.workflow.plan import (
     NodeType,
     NodeTypes,
@@ -62,6 +69,7 @@ def compile_document(
             node.reads = None if node.reads is None else node.reads | wired
     order: Order = "v1" if read.settings.get("executionOrder") == "v1" else "v0"
     ancestors = ancestors_of(parents)
+    targets = targets_of(nodes, children, order)
     visible = visible_runs(nodes, ancestors)
     return Plan(
         hash=key or content_hash(document),
@@ -76,7 +84,8 @@ def compile_document(
         timeout_ms=_timeout_ms(read),
         settings=read.settings,
         unknown_types=_unknown_types(nodes, read),
-        targets=targets_of(nodes, children, order),
+        targets=targets,
+        lines=lines_of(nodes, targets, order),
         visible=visible,
         # v0 looks at what nodes put out to force the parents of a waiting node to run.
         kept=union(visible) if order == "v1" else None,

@@ -7,7 +7,7 @@ looks things up instead of searching.
 from collections.abc import Iterable
 
 from penstock.workflow.document import Document
-from penstock.workflow.plan import Edge, Order, PlanNode, Target
+from penstock.workflow.plan import Edge, Line, Order, PlanNode, Target
 
 Edges = list[list[list[Edge]]]
 
@@ -73,6 +73,16 @@ def targets_of(nodes: list[PlanNode], children: Edges, order: Order) -> list[lis
             targets.sort(key=lambda t: _below_then_right(nodes[t.node].position))
         result.append(targets)
     return result
+
+
+def lines_of(nodes: list[PlanNode], targets: list[list[Target]], order: Order) -> list[Line]:
+    """The lines of a plan with these targets."""
+    return [
+        tuple((target.output, target.node) for target in followers)
+        if order == "v1" and all(nodes[target.node].inputs == 1 for target in followers)
+        else ()
+        for followers in targets
+    ]
 
 
 def _below_then_right(position: tuple[float, float]) -> tuple[float, float]:

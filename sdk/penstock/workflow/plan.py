@@ -49,6 +49,11 @@ class Target(NamedTuple):
     input: int
 
 
+Line = tuple[tuple[int, int], ...]
+"""Outputs of a node and the nodes that they lead to, as (output, node), where none of those waits
+for several inputs; empty where it is not as simple as that."""
+
+
 @dataclass(slots=True, frozen=True)
 class RetryPolicy:
     """At most `tries` runs, `wait_ms` apart."""
@@ -128,7 +133,8 @@ class Plan:
     """A workflow ready to run. `children[n][o]` are the edges of output `o` of node `n`;
     `parents[n][i]` the nodes wired to its input `i` (as edges whose `input` is the output).
 
-    `targets[n]` are the children of node `n` in the order in which the engine enqueues them.
+    `targets[n]` are the children of node `n` in the order in which the engine enqueues them;
+    `lines[n]` the same for nodes of a line in v1.
     `visible[n]` are the nodes whose earlier runs a step of node `n` may look at (`None`: all);
     `kept` is the union, what an execution must remember. `ancestors[n]` are the nodes from which
     a path leads to `n`, without `n` itself. `start` is the document's start node, -1 without one.
@@ -147,6 +153,7 @@ class Plan:
     settings: dict[str, Any] = field(default_factory=dict)
     unknown_types: tuple[str, ...] = ()
     targets: list[list[Target]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     visible: list[frozenset[int] | None] = field(default_factory=list)
     kept: frozenset[int] | None = None
     ancestors: list[frozenset[int]] = field(default_factory=list)

@@ -9,62 +9,51 @@ state come to exactly what the general way gives; what a transform refuses goes 
 from operator import is_
 
 from penstock.actors.execution.events import Ran
-from penstock.actors.execution.state import Entry
 from penstock.actors.execution.steps import INLINE_ITEMS_MAX, scope_of
 from penstock.actors.execution.transitions import ran_plainly
 from penstock.actors.execution.turn import Turn
 from penstock.sdk.transform import transforms_of
-from penstock.subjects.messages import Outputs
-from penstock.workflow.scope import Scope
+from penstock.subjects.messages import Item, Outputs
 
 
 def run_line(turn: Turn, steps_max: int) -> int:
     """Run nodes from the front on, until one needs the general way; how many were run."""
     state = turn.state
-    stack, counts, salt = state.stack, state.counts, state.salt
     if state.request.output and not state.seq:
         return 0
-    nodes, transforms = state.plan.nodes, transforms_of(state.plan)
-    scope: Scope | None = None
+    stack, transforms, now_ms = state.stack, transforms_of(state.plan), turn.now_ms
     count = 0
     while stack and count < steps_max and not state.failure:
         entry = stack[0]
-        node = entry.node
-        transform, items = transforms[node], entry.inputs[0]
+        node, items = entry.node, entry.inputs[0]
+        transform = transforms[node]
         if transform is None or entry.is_resumed or not items or len(items) > INLINE_ITEMS_MAX:
             break
-        if scope is None:
-            scope = scope_of(state, entry, turn.now_ms)
-        else:
-            # One scope serves the whole line: nobody keeps it beyond a run.
-            scope.node = nodes[node]
-            scope.inputs = entry.inputs
-            scope.sources = entry.sources
-            scope.run_index = counts[node]
-            scope.random_seed = salt + state.seq
+        scope = scope_of(state, entry, now_ms)
         try:
             outputs = transform(scope, items)
         except Exception:
             break  # the general way finds out again, and says it properly
         if scope.written is not None:
             break
-        thin, same = without_copies(entry, outputs)
+        thin, same = without_copies(items, outputs)
         passed = len(items) if same >= 0 else 0
-        turn.events.append(Ran(node, thin, turn.now_ms, same=same, passed=passed))
+        turn.events.append(Ran(node, thin, now_ms, same=same, passed=passed))
         ran_plainly(state, entry, outputs)
         count += 1
     return count
 
 
-def without_copies(entry: Entry, outputs: Outputs | None) -> tuple[Outputs | None, int]:
-    """The outputs to record, and which of them holds just the items of input 0 (-1: none)."""
-    items = entry.inputs[0]
-    if not outputs or not items:
+def without_copies(items: list[Item], outputs: Outputs) -> tuple[Outputs, int]:
+    """The outputs to record, and which of them holds just `items`, those of input 0 (-1: none)."""
+    first, count = items[0], len(items)
+    for output in outputs:
+        if output and output[0] is first:
+            break
+    else:
         return outputs, -1
     for number, output in enumerate(outputs):
-        if not output or len(output) != len(items) or output[0] is not items[0]:
-            continue
-        if output is items or all(map(is_, output, items)):
+        if output and len(output) == count and all(map(is_, output, items)):
             thin = list(outputs)
             thin[number] = []
             return thin, number

@@ -15,6 +15,25 @@ from penstock.workflow.plan import PlanNode, Target
 ENDLESS = "Stopped execution because it seems to be in an endless loop"
 
 
+def move_on(state: State, entry: Entry, outputs: Outputs, run: int) -> bool:
+    """Move the front entry on to the one node that follows it: what `follow` and `settle` come to
+    on a line without forks and joins. False, and nothing done, anywhere else."""
+    node, count = entry.node, len(outputs)
+    only: tuple[int, int] | None = None
+    for way in state.plan.lines[node]:
+        if way[0] < count and outputs[way[0]]:
+            if only is not None:
+                return False
+            only = way
+    if only is None:
+        return False
+    output, entry.node = only
+    entry.inputs = [paired_input(outputs[output] or [], 0)]
+    entry.sources = [Source(node, output, run)]
+    entry.is_resumed = False
+    return True
+
+
 def follow(state: State, node: int, outputs: Outputs, run: int) -> None:
     """Enqueue the children of a node that put out `outputs` in its run number `run`."""
     plan = state.plan
@@ -41,10 +60,6 @@ def settle(state: State) -> None:
         if not stack and not _release(state):
             return
         entry = stack[0]
-        inputs = entry.inputs
-        if len(inputs) == 1 and inputs[0]:  # by far the most frequent, in both orders
-            inputs[0] = paired_input(inputs[0], 0)
-            return
         node = state.plan.nodes[entry.node]
         if state.plan.order == "v0" and _lacks_input(state, entry):
             stack.rotate(-1)

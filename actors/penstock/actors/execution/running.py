@@ -155,7 +155,9 @@ def _conclude_with_effects(turn: Turn, outcome: Outcome, took_us: int) -> None:
 def _record(turn: Turn, outcome: Outcome, took_us: int, *, is_answered: bool = False) -> None:
     state = turn.state
     entry = state.stack[0]
-    outputs, same = without_copies(entry, outcome.outputs)
+    items, outputs, same = entry.inputs[0], outcome.outputs, -1
+    if items and outputs:
+        outputs, same = without_copies(items, outputs)
     turn.happen(
         Ran(
             entry.node,
@@ -169,7 +171,7 @@ def _record(turn: Turn, outcome: Outcome, took_us: int, *, is_answered: bool = F
             outcome.custom,
             state.attempt,
             is_answered,
-            len(entry.inputs[0] or ()) if same >= 0 else 0,
+            len(items or ()) if same >= 0 else 0,
             outcome.static,
         )
     )

@@ -21,7 +21,7 @@ from penstock.actors.execution.events import (
     Waited,
     Woken,
 )
-from penstock.actors.execution.ordering import follow, settle
+from penstock.actors.execution.ordering import follow, move_on, settle
 from penstock.actors.execution.state import RUNNING, Calls, Entry, Sleep, State
 from penstock.sdk.pairing import paired_input
 from penstock.subjects.messages import Outputs
@@ -55,7 +55,7 @@ def _started(state: State, event: Started) -> None:
 
 
 def _ran(state: State, event: Ran) -> None:
-    entry = state.stack.popleft()
+    entry = state.stack[0]
     node = event.node
     assert entry.node == node, "the journal tells of another node than the one at the front"
     state.seq += 1
@@ -74,26 +74,26 @@ def _ran(state: State, event: Ran) -> None:
     if event.is_fatal:
         state.last = node
         state.last_outputs = []
-        state.stack.appendleft(entry)
         return
-    if outputs is not None:
-        if event.same >= 0:
-            outputs = list(outputs)
-            outputs[event.same] = entry.inputs[0]
-        put_out(state, entry, outputs)
-    settle(state)
+    if outputs is None:
+        state.stack.popleft()
+        settle(state)
+        return
+    if event.same >= 0:
+        outputs = list(outputs)
+        outputs[event.same] = entry.inputs[0]
+    put_out(state, entry, outputs)
 
 
 def ran_plainly(state: State, entry: Entry, outputs: Outputs) -> None:
     """What `apply` does for a Ran that says nothing but the `outputs` of the front `entry`."""
-    state.stack.popleft()
     state.seq += 1
     put_out(state, entry, outputs)
-    settle(state)
 
 
 def put_out(state: State, entry: Entry, outputs: Outputs) -> None:
-    """Count a run, remember it if some expression may ask for it, and enqueue who follows."""
+    """Count a run of the front entry, remember it if some expression may ask for it, and bring who
+    is next to the front."""
     node = entry.node
     run = state.counts[node]
     state.counts[node] = run + 1
@@ -102,7 +102,10 @@ def put_out(state: State, entry: Entry, outputs: Outputs) -> None:
         state.runs.setdefault(node, []).append(Run(outputs, entry.sources))
     state.last = node
     state.last_outputs = outputs
-    follow(state, node, outputs, run)
+    if not move_on(state, entry, outputs, run):
+        state.stack.popleft()
+        follow(state, node, outputs, run)
+        settle(state)
 
 
 def _tried(state: State, event: Tried) -> None:
