@@ -33,6 +33,8 @@ from penstock.subjects.messages import Outcome, Step
 ENDED = "its process ended"
 _READY_TIMEOUT_S = 10.0
 _SLOW_S = 0.1
+_PACE_S = 0.005
+_PACE_WEIGHT = 1 / 16
 _OVERHEAD_BYTES = 1 << 16
 _RECEIVE_BYTES = 1 << 18
 _encode = msgspec.msgpack.Encoder().encode
@@ -83,6 +85,8 @@ class Lane:
     _timer: asyncio.TimerHandle | None = None
     _fires_at_s: float = 0.0
     _head_since_s: float = 0.0
+    _pace_s: float = _PACE_S
+    """What a job takes, of late; of a worker that has done none yet nothing good is assumed."""
     _ticket: int = 0
     """Of the head; each further job has the next number."""
 
@@ -99,6 +103,13 @@ class Lane:
     def is_slow(self) -> bool:
         """Whether the head has been running for long: what comes now should not wait for it."""
         return bool(self.jobs) and self._loop.time() - self._head_since_s > _SLOW_S
+
+    @property
+    def wait_s(self) -> float:
+        """How long a job given now would wait, going by those before it."""
+        if not self.jobs:
+            return 0.0
+        return max(len(self.jobs) * self._pace_s, self._loop.time() - self._head_since_s)
 
     def give(self, job: Job) -> None:
         """Send a job; the first one binds the lane to its tenant and workflow version."""
@@ -205,6 +216,8 @@ class Lane:
         job = self.jobs.popleft()
         if not job.done.done():
             job.done.set_result(message.outcome)
+        took_s = self._loop.time() - self._head_since_s
+        self._pace_s += (took_s - self._pace_s) * _PACE_WEIGHT
         self._watch_head()
         self.idle_since_s = self._head_since_s
         self.owner.lane_is_free(self)

@@ -1,8 +1,9 @@
 """The pool of workers: blank ones kept warm, bound ones reused, all of them bounded.
 
-A worker serves one tenant and one workflow version, then is thrown away. A step goes to the bound
-worker of its version with the shortest lane, or to a blank one, or, when there are as many workers
-as allowed, in the place of the one that was idle longest. Nothing here blocks the event loop.
+A worker serves one tenant and one workflow version, then is thrown away. A step goes to a bound
+worker of its version, to another one only when it would wait there for long, or to a blank one, or,
+when there are as many workers as allowed, in the place of the one that was idle longest. Nothing
+here blocks the event loop.
 
 User code runs only behind the minimum: a process of its own, seccomp, and a file system closed off
 by a namespace or by Landlock. Without it the pool refuses, unless it was told to be weak.
@@ -11,30 +12,27 @@ by a namespace or by Landlock. Without it the pool refuses, unless it was told t
 import asyncio
 import os
 import select
-import signal
 import sys
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from penstock.sandbox_host.cgroups import Groups
+from penstock.sandbox_host.endings import ending, fail, refused
 from penstock.sandbox_host.fork_server import ForkServer
 from penstock.sandbox_host.isolation import Isolation, compile_filter, refusal
 from penstock.sandbox_host.lane import ENDED, Job, Key, Lane, LaneOwner
 from penstock.sandbox_host.settings import MIB, Limits, ZygoteSettings, worker_uid
 from penstock.subjects.config import DEFAULT_TIMEZONE
-from penstock.subjects.errors import ErrorInfo, PenstockError
+from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Outcome, Step
 
 _GROUP_EXTRA_BYTES = 128 * MIB
 _SWEEP_S = 1.0
+_WAIT_S = 0.005
+"""A step rather waits behind others for less than this than to wake another worker."""
 _END_S = 2.0
 _RESTART_S = 1.0
 _SERVER_ENDED = "the fork server ended"
-
-_REASONS = {
-    "timeout": "Code execution timed out after {seconds:g} s",
-    "memory": "The code used more memory than a sandbox may",
-}
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -118,7 +116,7 @@ class ProcessPool(LaneOwner):
         if self._groups is not None:
             self._groups.close()
         for job in self._take_waiting():
-            _fail(job, "the sandbox host stops")
+            fail(job, "the sandbox host stops")
 
     async def _until_ended(self) -> None:
         """Killed workers take a moment to end, and their groups can go only after them."""
@@ -131,7 +129,7 @@ class ProcessPool(LaneOwner):
     def _forget_ending(self) -> None:
         for lane in self._ending.values():
             if lane.blamed is not None:
-                _fail(lane.blamed, ENDED)
+                fail(lane.blamed, ENDED)
             lane.release()
         self._ending.clear()
 
@@ -141,7 +139,7 @@ class ProcessPool(LaneOwner):
         """The outcome of `step`. `document` is the workflow's JSON, `timezone` what holds where
         it names none; never raises for user code."""
         if self._failed:
-            return _refused(self._failed)
+            return refused(self._failed)
         if not step.timeout_ms:
             step.timeout_ms = self._settings.timeout_ms
         job = Job(step, document, asyncio.get_running_loop().create_future(), timezone)
@@ -167,11 +165,14 @@ class ProcessPool(LaneOwner):
             lane.give(job)
 
     def _lane_for(self, key: Key) -> Lane | None:
-        """The lane for one more job of a version: an idle one, a blank one, or the shortest."""
+        """The lane for one more job of a version: one where it need not wait for long, a blank
+        one, or the one where it waits least."""
         bound = self._bound.get(key, ())
-        best = min(bound, key=lambda lane: len(lane.jobs), default=None)
-        if best is not None and not best.jobs:
-            return best
+        # Full lanes rather than many: what travels together costs less, up to the owner's journal.
+        for lane in bound:
+            if lane.wait_s < _WAIT_S and len(lane.jobs) < self._settings.depth:
+                return lane
+        best = min(bound, key=lambda lane: lane.wait_s, default=None)
         may_widen = len(bound) < self._settings.per_version or (best is not None and best.is_slow)
         if self._blank and may_widen:
             return self._blank.popleft()
@@ -265,7 +266,7 @@ class ProcessPool(LaneOwner):
             lane.lose("refused")
         for job in self._take_waiting():
             if not job.done.done():
-                job.done.set_result(_refused(why))
+                job.done.set_result(refused(why))
 
     def lane_is_free(self, lane: Lane) -> None:
         if not self._waiting:
@@ -318,17 +319,17 @@ class ProcessPool(LaneOwner):
         if lane.reason == ENDED:
             lane.blamed = head  # how it ended is told by the zygote, soon
         else:
-            _fail(head, lane.reason)
+            fail(head, lane.reason)
 
     def _exited(self, slot: int, status: int) -> None:
         lane = self._lanes.get(slot)
         if lane is not None:
-            lane.lose(_ending(status))
-        ending = self._ending.pop(slot, None)
-        if ending is not None:
-            if ending.blamed is not None:
-                _fail(ending.blamed, _ending(status))
-            ending.release()
+            lane.lose(ending(status))
+        ended = self._ending.pop(slot, None)
+        if ended is not None:
+            if ended.blamed is not None:
+                fail(ended.blamed, ending(status))
+            ended.release()
 
     def _server_lost(self) -> None:
         """The zygote died: its workers died with it. Start another."""
@@ -351,15 +352,6 @@ class ProcessPool(LaneOwner):
         self._refill()
 
 
-def _ending(status: int) -> str:
-    """Why a worker that nobody killed is gone; only the kernel kills it, for memory."""
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-        return "memory"
-    if os.WIFSIGNALED(status):
-        return f"ended by signal {os.WTERMSIG(status)}"
-    return f"ended with status {os.WEXITSTATUS(status)}"
-
-
 def _is_alive(lane: Lane) -> bool:
     """A pidfd is readable once its process has ended."""
     if lane.pidfd < 0:
@@ -376,23 +368,3 @@ def _pid_of(pidfd: int) -> int:
             if line.startswith("Pid:"):
                 return int(line.split()[1])
     return -1
-
-
-def _fail(job: Job, reason: str) -> None:
-    if job.done.done():
-        return
-    words = _REASONS.get(reason, "The sandbox ended the code: {reason}")
-    message = words.format(seconds=job.step.timeout_ms / 1000, reason=reason)
-    error = ErrorInfo(message=message, name="SandboxError")
-    job.done.set_result(Outcome(outputs=None, error=error))
-
-
-def _refused(why: str) -> Outcome:
-    return Outcome(
-        outputs=None,
-        error=ErrorInfo(
-            message=f"User code is not run here: {why}",
-            name="SandboxError",
-            description="Run `penstock doctor` on the sandbox host to see what is missing.",
-        ),
-    )

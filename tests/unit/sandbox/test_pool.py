@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.sandbox_host import pool as pool_module
 from penstock.sandbox_host.pool import PoolSettings, ProcessPool
 from penstock.subjects.messages import Outcome
 from tests.security.sandbox_steps import document, first_json, run_code, step, with_pool
@@ -47,6 +48,22 @@ def test_more_versions_than_workers_take_turns() -> None:
     outcomes = with_pool(many, PoolSettings(workers_max=2, blank=1))
 
     assert [first_json(outcome)["n"] for outcome in outcomes] == list(range(12))
+
+
+@pytest.mark.parametrize(("short_s", "workers"), [(3600.0, 1), (1e-9, 2)])
+def test_steps_that_would_not_wait_for_long_share_a_worker(
+    monkeypatch: pytest.MonkeyPatch, short_s: float, workers: int
+) -> None:
+    monkeypatch.setattr(pool_module, "_WAIT_S", short_s)
+
+    async def bound(pool: ProcessPool) -> int:
+        body = document("return {}")
+        await pool.run(step(body), body)
+        await until(lambda: pool._blank)
+        await asyncio.gather(*(pool.run(step(body), body) for _ in range(10)))
+        return sum(map(len, pool._bound.values()))
+
+    assert with_pool(bound, PoolSettings(per_version=2)) == workers
 
 
 def test_slow_steps_do_not_hold_up_those_that_come_later() -> None:
