@@ -74,8 +74,7 @@ class World:
         task = asyncio.create_task(self.projector.run())
         try:
             async with asyncio.timeout(20):
-                while not self.projector.is_storing:  # noqa: ASYNC110
-                    await asyncio.sleep(0.005)
+                await self.projector.storing.wait()
             yield self.projector
         finally:
             answers.close()
@@ -551,7 +550,7 @@ def test_a_database_that_lacks_what_was_trimmed_is_refused_and_nothing_moves(
 
         assert "this database holds it up to 0 only" in wrong.problem
         assert "PENSTOCK_POSTGRES_URL" in wrong.problem
-        assert (wrong.is_storing, wrong.position) == (False, 0)
+        assert (wrong.storing.is_set(), wrong.position) == (False, 0)
 
         world.url = right_url
         async with world.projecting() as right:

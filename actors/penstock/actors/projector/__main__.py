@@ -1,7 +1,8 @@
 """`python -m penstock.actors.projector`: reads its surroundings, projects, answers, until SIGTERM.
 
-It is ready when it answers questions, which it does while Postgres is away too (by saying so): an
-outage is waited out inside, never handed to the supervisor.
+It is ready when it answers questions with what is in the database. Where Postgres is away for
+longer than `DATABASE_S` it is ready all the same, and answers by saying so: an outage is waited out
+inside, never handed to the supervisor.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Heartbeat
 
 HEARTBEAT_S = 1.0
+DATABASE_S = 5.0
 HEARTBEAT: Codec[Heartbeat] = Codec(Heartbeat)
 
 log = logging.getLogger("penstock.projector")
@@ -66,6 +68,9 @@ async def serve(config: Config) -> None:
         asyncio.create_task(beat(bus, clock, projector)),
         asyncio.create_task(stopped.wait()),
     ]
+    reaching = asyncio.create_task(projector.storing.wait())
+    await asyncio.wait([*tasks, reaching], timeout=DATABASE_S, return_when=asyncio.FIRST_COMPLETED)
+    reaching.cancel()
     logs.ready()
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     answering.close()

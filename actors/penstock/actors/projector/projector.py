@@ -116,8 +116,8 @@ class Projector:
 
     def __init__(self, bus: Bus, blobs: BlobStore, clock: Clock, settings: Settings) -> None:
         self.position = 0
-        self.is_storing = False
-        """Whether the last session got as far as the database."""
+        self.storing = asyncio.Event()
+        """Set while the session has got as far as the database."""
         self.problem = ""
         """Why nothing is projected now, for people."""
         self.gap = ""
@@ -148,7 +148,7 @@ class Projector:
                 # use up the supervisor's budget, while reads can still be answered.
                 self.problem = _sentence(error)
                 log.exception("projecting is interrupted by a fault of its own")
-            self.is_storing = False
+            self.storing.clear()
             await asyncio.sleep(self._delay_s)
             self._delay_s = min(2 * self._delay_s, RETRY_MAX_S)
 
@@ -176,7 +176,7 @@ class Projector:
             fold = Fold(position, open_rows)
             await self._move(position)
             inlet = Inlet(self._bus, f"exec.{self._region}.>", read_from)
-            self.is_storing = True
+            self.storing.set()
             self.problem = ""
             while True:
                 await self._batch(connection, writer, fold, inlet)
