@@ -94,4 +94,32 @@ def test_the_command_line_talks_to_the_running_installation(tmp_path: Path) -> N
         assert imported.returncode == 0, imported.stderr
         assert answer.json == {"a": "b"}
         assert "gateway" in status.stdout
-        assert execution in executions.stdout
+        (shown,) = [line for line in executions.stdout.splitlines() if execution in line]
+        assert shown.rstrip().endswith(" cli")
+
+
+def test_importing_again_changes_nothing_or_makes_a_version(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as product:
+        file = tmp_path / "workflow.json"
+
+        def imported(value: str, *options: str) -> str:
+            file.write_text(json.dumps(chain("cli", webhook("cli"), assign("Set", a=value))))
+            done = product.cli("import", str(file), *options)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        first, again = imported("1", "--activate"), imported("1", "--activate")
+        changed, another = imported("2"), imported("1", "--new")
+        answer = product.webhook("cli", {})
+        file.write_text(json.dumps(chain("odd", {"name": "x", "type": 3})))
+        refused = product.cli("import", str(file))
+
+        assert "(new)" in first and first.endswith("1 new\n")
+        assert "version 1 already" in again and again.endswith("1 unchanged\n")
+        assert "(version 2, which is active now)" in changed
+        assert "(new)" in another
+        assert answer.json == {"a": "2"}
+        assert len(product.api("GET", "/workflows").json["workflows"]) == 2
+        said = refused.stderr.splitlines()
+        assert (refused.returncode, len(said)) == (1, len(set(said)))
+        assert len([line for line in said if "nodes[0].type" in line]) == 1

@@ -42,7 +42,7 @@ class Repairs:
 
     def on_broken(self, execution: str, envelope: Envelope, error: Exception) -> None:
         """`envelope` raised `error` when `execution` handled it (empty: no execution yet)."""
-        detail = "".join(traceback.format_exception(error))[-1500:]
+        detail = _detail(error)
         log.error("handling a message of %r raised: %s", execution, detail)
         self.count += 1
         state = self._table.active.pop(execution, None)
@@ -102,3 +102,9 @@ def _ending(execution: str, poison: object, error: Exception) -> Fail | Abandon:
     if isinstance(poison, Fail):
         return Abandon(execution, problem)
     return Fail(execution, ErrorInfo(message=problem, name="internal"))
+
+
+def _detail(error: Exception) -> str:
+    """The reason on the first line, then where it came from."""
+    reason = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+    return f"{reason}\n{''.join(traceback.format_exception(error))[-1500:]}"

@@ -176,9 +176,10 @@ def status_error(response: Response, item: int) -> HttpError:
 
 def _connection_error(error: Exception, request: Request, item: int) -> HttpError:
     words, code = _connection_words(error, request)
+    denied = _denied(error)
     return HttpError(
         words,
-        description=_detail(error),
+        description=_detail(error) if denied is None else denied.remedy,
         item=item,
         reason={"message": words, "name": "AxiosError", "code": code},
     )

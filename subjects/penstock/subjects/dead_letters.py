@@ -28,7 +28,8 @@ PAYLOAD_BYTES_MAX = MESSAGE_BYTES_MAX - (64 << 10)
 
 
 class DeadLetter(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A quarantined message: what it was, where it stood, and why nobody could handle it."""
+    """A quarantined message: what it was, where it stood, and why nobody could handle it: the first
+    line of `detail` is the reason, what follows is for whoever repairs the fault."""
 
     reason: str
     detail: str

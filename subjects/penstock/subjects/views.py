@@ -39,7 +39,8 @@ class NodeRunView(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
 
 class ExecutionRow(msgspec.Struct, kw_only=True, gc=False):
     """What a list shows of an execution. `waiting_for` says why it does not run (timer, signal,
-    concurrency, …); times are 0 until they come."""
+    concurrency, …); times are 0 until they come. `workflow_name` is what the workflow is called
+    now, empty when it is gone."""
 
     id: str
     tenant: str
@@ -56,6 +57,7 @@ class ExecutionRow(msgspec.Struct, kw_only=True, gc=False):
     error: ErrorInfo | None = None
     retry_of: str = ""
     parent: str = ""
+    workflow_name: str = ""
 
 
 class ExecutionView(ExecutionRow, kw_only=True, gc=False):

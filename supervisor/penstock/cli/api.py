@@ -31,6 +31,16 @@ class ApiError(PenstockError):
         found = self.problem.get("problems") or self.problem.get("errors") or []
         return [_line(entry) for entry in found]
 
+    def lines(self) -> list[str]:
+        """For people: what was refused, then every problem or what to do, each once."""
+        details = self.details()
+        if not details:
+            return [self.message, *([self.remedy] if self.remedy else [])]
+        # The server's sentence goes on with problems, for who reads nothing else.
+        said = [self.message.find(text) for each in details for text in each.split(": ", 1)]
+        at = min((each for each in said if each > 0), default=len(self.message))
+        return [self.message[:at].rstrip(" :"), *details]
+
 
 def _line(entry: Any) -> str:
     if not isinstance(entry, dict):
@@ -65,6 +75,10 @@ class Api:
     def post(self, path: str, body: Any = None) -> Any:
         """POST JSON to `/api/v1<path>`."""
         return self._json("POST", f"/api/v1{path}", body)
+
+    def put(self, path: str, body: Any) -> Any:
+        """PUT JSON to `/api/v1<path>`."""
+        return self._json("PUT", f"/api/v1{path}", body)
 
     def call(
         self, method: str, path: str, body: Any = None, *, has_token: bool = True

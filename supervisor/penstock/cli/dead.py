@@ -38,9 +38,14 @@ def main(argv: list[str]) -> int:
     elif options.json:
         print_json([_as_json(number, letter) for number, letter in letters.items()])
     else:
-        rows = [_row(number, letter) for number, letter in letters.items()]
-        table(["number", "reason", "from", "execution", "payload", "why"], rows)
+        show(letters)
     return 0
+
+
+def show(letters: dict[int, DeadLetter]) -> None:
+    """Print the letters by their number, each on one line."""
+    rows = [_row(number, letter) for number, letter in letters.items()]
+    table(["number", "reason", "from", "execution", "payload", "why"], rows)
 
 
 async def _work(connection: dict[str, str], again: int | None) -> dict[int, DeadLetter]:
@@ -104,7 +109,12 @@ async def send_again(bus: Bus, letters: dict[int, DeadLetter], number: int) -> N
 def _row(number: int, letter: DeadLetter) -> list[str]:
     origin = f"{letter.subject} {letter.sequence or ''}".strip()
     payload = repr(letter.payload[:_SHOWN_BYTES])[2:-1]
-    return [str(number), letter.reason, origin, letter.execution, payload, letter.detail]
+    return [str(number), letter.reason, origin, letter.execution, payload, _why(letter)]
+
+
+def _why(letter: DeadLetter) -> str:
+    """The reason, which stands in the first line; what follows it is for `--json`."""
+    return letter.detail.partition("\n")[0]
 
 
 def _as_json(number: int, letter: DeadLetter) -> dict[str, object]:

@@ -15,6 +15,7 @@ _EXAMPLES = """\
   penstock executions ID --cancel
   penstock executions ID --retry"""
 
+_COLUMNS = ["id", "status", "mode", "started", "took", "workflow"]
 _STATUSES = ["running", "waiting", "success", "error", "canceled"]
 
 
@@ -69,7 +70,7 @@ def _list(api: Api, options: argparse.Namespace) -> int:
     if options.json:
         print_json(rows)
     else:
-        table(["id", "workflow", "status", "mode", "started", "took"], [_row(row) for row in rows])
+        table(_COLUMNS, [_row(row) for row in rows])
     return 0
 
 
@@ -79,11 +80,11 @@ def _row(row: dict[str, Any]) -> list[str]:
     started = row.get("started_ms") or row.get("received_ms")
     return [
         str(row.get("id", "")),
-        str(row.get("workflow", "")),
         f"{status}: {why}" if status == "waiting" and why else status,
         str(row.get("mode", "")),
         moment(started),
         duration(started, row.get("finished_ms")),
+        f"{row.get('workflow', '')} {row.get('workflow_name') or ''}".strip(),
     ]
 
 
@@ -91,7 +92,7 @@ def _show(view: dict[str, Any], *, is_json: bool) -> None:
     if is_json:
         print_json(view)
         return
-    table(["id", "workflow", "status", "mode", "started", "took"], [_row(view)])
+    table(_COLUMNS, [_row(view)])
     runs = [
         (run.get("index", 0), node, run)
         for node, entries in (view.get("runs") or {}).items()
@@ -103,6 +104,8 @@ def _show(view: dict[str, Any], *, is_json: bool) -> None:
     )
     if error := view.get("error"):
         print(f"error: {error.get('message', '')}")
+        if description := error.get("description"):
+            print(f"  {description}")
 
 
 def _run_row(index: int, node: str, run: dict[str, Any]) -> list[str]:

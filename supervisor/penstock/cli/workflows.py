@@ -57,8 +57,9 @@ def _switch(api: Api, action: str, workflow: str) -> int:
     except ApiError as error:
         if error.status in (401, 403, 503):
             raise
-        print(f"{workflow}: {error.message}", file=sys.stderr)
-        for detail in error.details():
+        what, *details = error.lines()
+        print(f"{workflow}: {what}", file=sys.stderr)
+        for detail in details:
             print(f"  {detail}", file=sys.stderr)
         return 1
     print(f"{workflow}: {action}d")

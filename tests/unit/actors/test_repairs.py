@@ -35,7 +35,10 @@ def test_an_execution_whose_end_raises_is_ended_without_its_state(
 
         assert tries < TRIES_MAX
         assert ends(owner) == {"e1": "error", "e2": "success"}
-        assert len(owner.dead()) == 2  # the cancellation, and the failure
+        letters = owner.dead()
+        assert len(letters) == 2  # the cancellation, and the failure
+        first_lines = {letter.detail.partition("\n")[0] for letter in letters}
+        assert first_lines == {"RuntimeError: this answer cannot be made"}
         assert not owner.partition.table.is_open("e1")
 
     owned(test)

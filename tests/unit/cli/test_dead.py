@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from penstock.cli.dead import read, send_again
+from penstock.cli.dead import read, send_again, show
 from penstock.subjects.bus import Message
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.dead_letters import POISON, UNREADABLE, DeadLetter, bury, letter_of
@@ -23,6 +23,17 @@ async def quarantined(*letters: DeadLetter) -> MemoryBus:
         bury(bus, "local", letter, stored.set)
         await stored.wait()
     return bus
+
+
+def test_why_is_the_first_line_of_what_a_letter_tells(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    detail = "ValueError: too many\nTraceback (most recent call last):\n  File"
+    show({3: DeadLetter(POISON, detail, "Resume", 0, b"x", "e1")})
+
+    shown = capsys.readouterr().out
+    assert "ValueError: too many" in shown
+    assert "Traceback" not in shown
 
 
 def test_a_letter_is_sent_again_to_where_it_came_from() -> None:

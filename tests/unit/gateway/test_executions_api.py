@@ -48,6 +48,20 @@ async def test_a_saved_workflow_is_run_by_hand(gw: Gateway) -> None:
     assert run.items == [{"json": {"a": 1}}, {"json": {"b": 2}}]
 
 
+async def test_executions_tell_what_their_workflow_is_called_now(gw: Gateway) -> None:
+    workflow = await gw.create(chain("Orders", no_op("End")), activate=False)
+    gw.owners.ended[ID] = view("success")
+    gw.owners.ended[ID].workflow = workflow
+
+    listed = await gw.api("GET", "/executions")
+    shown = await gw.api("GET", f"/executions/{ID}")
+    await gw.api("DELETE", f"/workflows/{workflow}")
+    gone = await gw.api("GET", f"/executions/{ID}")
+
+    assert [row["workflow_name"] for row in listed.json["executions"]] == ["Orders"]
+    assert (shown.json["workflow_name"], gone.json["workflow_name"]) == ("Orders", "")
+
+
 async def test_a_document_is_run_without_saving_it(gw: Gateway) -> None:
     started = await gw.api("POST", "/executions", {"document": chain("w", no_op("End"))})
 

@@ -339,6 +339,7 @@ def test_this_machine_is_out_of_reach_unless_allowed(
 
     assert outcome.error is not None
     assert "is not allowed" in outcome.error.message
+    assert "PENSTOCK_EGRESS_ALLOW" in outcome.error.description
 
 
 def test_version_1_keeps_an_array_in_one_item_unless_split(request_node: Request, url: str) -> None:

@@ -72,7 +72,9 @@ def execution_view(row: Row, recording: Recording | None, plan: Plan | None) -> 
 
 
 def _shared(row: Row, plan: Plan | None) -> dict[str, Any]:
-    fields = {name: getattr(row, name) for name in ExecutionRow.__struct_fields__}
+    # The name is whoever's that serves the view: it is what the workflow is called by then.
+    names = [name for name in ExecutionRow.__struct_fields__ if name != "workflow_name"]
+    fields = {name: getattr(row, name) for name in names}
     fields["error"] = _decode_error(row.error) if row.error else None
     is_known = plan is not None and 0 <= row.last_node < len(plan.nodes)
     fields["last_node"] = plan.nodes[row.last_node].name if plan is not None and is_known else ""

@@ -6,7 +6,7 @@ that later nodes may read, so the runs are the history's, unless the history is 
 """
 
 import asyncio
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.gateway.api.endpoint import ApiCall
 from penstock.gateway.api.shapes import (
@@ -21,7 +21,10 @@ from penstock.subjects.errors import BusError
 from penstock.subjects.history import ListExecutions, Recorded
 from penstock.subjects.ids import created_ms, is_execution_id
 from penstock.subjects.messages import Cancel, Item, RunRequest
-from penstock.subjects.views import ENDED, ExecutionView
+from penstock.subjects.views import ENDED, ExecutionRow, ExecutionView
+from penstock.subjects.workflows import workflow_key
+
+Row = TypeVar("Row", bound=ExecutionRow)
 
 ADHOC = "adhoc"
 """Stands for the workflow of an execution whose document was given with the request."""
@@ -53,12 +56,12 @@ async def read(call: ApiCall) -> ExecutionView:
     for _ in range(YOUNG_TRIES if abs(age_ms) < YOUNG_MS else 0):
         view = await _look_up(call, execution)
         if view is not None:
-            return view
+            return _named(call, view)
         await asyncio.sleep(YOUNG_PAUSE_S)
     view = await _look_up(call, execution)
     if view is None:
         raise _not_found(execution)
-    return view
+    return _named(call, view)
 
 
 async def _look_up(call: ApiCall, execution: str) -> ExecutionView | None:
@@ -79,6 +82,13 @@ async def _look_up(call: ApiCall, execution: str) -> ExecutionView | None:
     if outage is not None:
         raise outage
     return None
+
+
+def _named(call: ApiCall, row: Row) -> Row:
+    """`row` with the name that its workflow has now: no record of it was made when it ran."""
+    known = call.parts.catalog.get(workflow_key(call.tenant, row.workflow))
+    row.workflow_name = known.record.name if known is not None else ""
+    return row
 
 
 def _joined(live: ExecutionView, recorded: ExecutionView) -> ExecutionView:
@@ -106,7 +116,8 @@ async def list_all(call: ApiCall) -> ExecutionList:
             limit=query.limit,
         )
     )
-    return ExecutionList(executions=page.rows, next_cursor=page.next_cursor)
+    rows = [_named(call, row) for row in page.rows]
+    return ExecutionList(executions=rows, next_cursor=page.next_cursor)
 
 
 async def cancel(call: ApiCall) -> ExecutionCanceled:

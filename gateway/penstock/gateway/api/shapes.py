@@ -26,7 +26,8 @@ class WebhookView(msgspec.Struct, frozen=True):
 
 
 class WorkflowSummary(msgspec.Struct, kw_only=True):
-    """A workflow without its document. `problems` keep it from being activated."""
+    """A workflow without its document. `problems` keep it from being activated; `document_id` is
+    the `id` in its document, if there is one."""
 
     id: str
     name: str
@@ -39,6 +40,7 @@ class WorkflowSummary(msgspec.Struct, kw_only=True):
     problems: list[str]
     webhooks: list[WebhookView]
     schedules: list[str]
+    document_id: str = ""
 
 
 class WorkflowDetail(WorkflowSummary, kw_only=True):
@@ -244,6 +246,7 @@ def summary(record: WorkflowRecord, public_url: str) -> WorkflowSummary:
             for route in record.webhooks
         ],
         schedules=record.schedules,
+        document_id=record.document_id,
     )
 
 
