@@ -110,7 +110,7 @@ class FreezingBus(MemoryBus):
             await asyncio.get_running_loop().create_future()
         await self._thawed.wait()
         # A round trip: others may act between the question and its answer.
-        await asyncio.sleep(self.broker.faults.delay_s(self.broker.faults.late_ack))
+        await asyncio.sleep(self.broker.faults.delay_s("late_ack"))
         if self.is_dead:
             await asyncio.get_running_loop().create_future()
         if not self.is_connected:

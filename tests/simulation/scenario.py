@@ -1,19 +1,28 @@
-"""One seed: a workload, faults while it runs, then quiet, and what must hold at the end."""
+"""One seed: a workload, faults while it runs, then quiet.
+
+Safety is checked at every append while faults last (`ledger`, `wire`, `history`), and the seed ends
+at the first broken promise. When the faults have stopped everything must come to its end, and soon.
+"""
 
 import asyncio
 import functools
-from typing import Any
+import gc
+import logging
+from collections import Counter
+from typing import Any, NamedTuple
 
 from penstock.subjects.messages import Cancel, Resume
-from tests.simulation import virtual
+from tests.simulation import probes, virtual
+from tests.simulation.mishaps import Mishaps
 from tests.simulation.virtual import START_MS
 from tests.simulation.workflows import ALL, STATUS
-from tests.simulation.world import SimHost, World
+from tests.simulation.world import TENANTS, World
 
 EXECUTIONS = 24
 FAULTS_S = 20.0
 QUIET_S = 300.0
-CLOCK_AHEAD_MS = 20_000_000
+SLOTS_S = 8.0
+"""More than the time after which a partition asks again whether there are limits."""
 PERIOD_MS = 3_000
 OFTEN_S = 1.0
 """Between the snapshots of every other seed: with the usual minute, a seed is over before one."""
@@ -22,18 +31,39 @@ OFTEN_S = 1.0
 class ViolationError(AssertionError):
     """A seed broke a promise. The message says how to see it again."""
 
-    def __init__(self, seed: int, problems: list[str]) -> None:
-        shown = "\n  ".join(problems[:20])
+    def __init__(self, seed: int, at_s: float, problems: list[str]) -> None:
+        self.problems = problems
+        shown = "\n  ".join(problem[:2_000] for problem in problems[:20])
         super().__init__(
-            f"seed {seed} broke {len(problems)} promises:\n  {shown}\n"
-            f"replay: python -m tests.simulation --seed {seed}"
+            f"seed {seed} broke {len(problems)} promises, the first at {at_s:.3f} s:\n  {shown}\n"
+            f"replay: just sim --seed {seed}"
         )
 
 
-def play(seed: int) -> dict[str, Any]:
-    """Run one seed in virtual time; figures of it, or `ViolationError`."""
+class Course(NamedTuple):
+    """How a seed went: how often things happened, and a checksum of what was appended when."""
+
+    counts: Counter[str]
+    digest: int
+
+
+def play(seed: int) -> Course:
+    """Run one seed in virtual time; how it went, or `ViolationError`."""
     expected = stories()
-    return virtual.run(_Scenario(seed, expected).run())
+    counts: Counter[str] = Counter()
+    # What a killed process leaves behind ends when it is collected: not in the midst of a seed,
+    # whose course would then depend on what was played before.
+    gc.disable()
+    try:
+        with probes.counting(counts):
+            digest = virtual.run(_Scenario(seed, expected, counts).run())
+    except ViolationError:
+        raise
+    except Exception as error:
+        raise ViolationError(seed, 0.0, [f"it ended with {error!r}"]) from error
+    finally:
+        gc.enable()
+    return Course(counts, digest)
 
 
 @functools.cache
@@ -56,176 +86,138 @@ async def _undisturbed() -> dict[str, Any]:
     return {name: world.ledger.story(execution) for name, execution in executions.items()}
 
 
+class _Complaints(logging.Handler):
+    """What the product logs as an error is its own fault, and none of the world's."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._problems = problems
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = f" {record.exc_info[1]!r}" if record.exc_info else ""
+        self._problems.append(f"logged: {record.getMessage()}{error}")
+
+
 class _Scenario:
-    def __init__(self, seed: int, expected: dict[str, Any]) -> None:
+    def __init__(self, seed: int, expected: dict[str, Any], counts: Counter[str]) -> None:
         self.seed = seed
         self.expected = expected
+        self.counts = counts
         self.world = World(seed)
         if not seed % 2:
             self.world.snapshot_s = OFTEN_S
         self.random = self.world.random
+        self.mishaps = Mishaps(self.world, self.random)
         self.canceled: set[str] = set()
-        self.kills = 0
+        self.resumed: set[str] = set()
 
-    async def run(self) -> dict[str, Any]:
+    async def run(self) -> int:
         world = self.world
         await world.start()
+        world.ledger.on_end = self._check_end
+        complaints = _Complaints(world.ledger.problems)
+        logging.getLogger("penstock").addHandler(complaints)
+        asyncio.get_running_loop().set_exception_handler(self._on_loop_exception)
+        try:
+            await self._all_of_it()
+        finally:
+            logging.getLogger("penstock").removeHandler(complaints)
+            world.close()
+        self._count()
+        return world.digest
+
+    async def _all_of_it(self) -> None:
+        world = self.world
+        world.add_projector()
         if self.random.random() < 0.3:
-            await world.limit_concurrency(self.random.choice((1, 3, 6)))
-        self._begin_faults()
+            world.limit("main", self.random.choice((1, 3, 6)))
+        world.faults.begin(self.random)
         await self._disturb()
         await asyncio.sleep(FAULTS_S / 4)
-        self._end_faults()
+        self.mishaps.end()
         await world.set_schedule(is_on=False)
-        await world.limit_concurrency(-1)
+        if self.random.random() < 0.5:
+            for tenant in TENANTS:
+                world.limit(tenant)
         await self._quiet()
-        problems = [*world.ledger.problems, *self._check()]
-        world.close()
+        await self._use_all_slots()
+        world.ledger.problems += [*self._unfinished(), *self._check_schedule()]
+        world.ledger.problems += world.audit.problems()
+        self._look()
+
+    def _look(self) -> None:
+        problems = self.world.ledger.problems
         if problems:
-            raise ViolationError(self.seed, problems)
-        again = sum(count - 1 for count in world.ran.values())
-        return {
-            "executions": len(world.ledger.ends),
-            "records": world.ledger.records,
-            "kills": self.kills,
-            "steps run again": again,
-            "snapshots": world.snapshots(),
-            "stored late": world.gateway.stored_late,
-        }
+            raise ViolationError(self.seed, asyncio.get_running_loop().time(), problems)
 
-    def _begin_faults(self) -> None:
-        faults, random = self.world.faults, self.random
-        faults.lost_ack = random.choice((0.0, 0.02, 0.1))
-        faults.refused = random.choice((0.0, 0.02, 0.1))
-        faults.late_ack = random.choice((0.0, 0.1, 0.5))
-        faults.delayed = random.choice((0.0, 0.1, 0.5))
-        faults.duplicate_work = random.choice((0.0, 0.1))
-        faults.late_s = random.choice((0.05, 0.5))
-
-    def _end_faults(self) -> None:
-        faults = self.world.faults
-        faults.lost_ack = faults.refused = faults.late_ack = 0.0
-        faults.delayed = faults.duplicate_work = 0.0
-        faults.full_streams.clear()
-        faults.stalled_streams.clear()
-        self.world.offset_ms = CLOCK_AHEAD_MS
-        for host in self.world.hosts:
-            host.bus.on_append = lambda subject: None
-            # A timer set by a clock that ran ahead is due when the others get there.
-            host.clock.offset_ms = CLOCK_AHEAD_MS
-            if not host.is_dead:
-                host.bus.thaw()
-                host.bus.reconnect()
+    def _on_loop_exception(self, _: object, context: dict[str, Any]) -> None:
+        if "exception" in context:  # a task of a killed process that waits for ever is none
+            text = f"{context['message']}: {context['exception']!r}"
+            self.world.ledger.problems.append(text)
 
     async def _disturb(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, random = asyncio.get_running_loop(), self.random
         ends_s = loop.time() + FAULTS_S
         left = EXECUTIONS
         while loop.time() < ends_s:
-            await asyncio.sleep(self.random.uniform(0.0, 2 * FAULTS_S / (EXECUTIONS * 2)))
-            if left and self.random.random() < 0.8:
-                left -= 1
-                self._start_one()
-            if self.random.random() < 0.35:
-                await self._go_wrong()
-            if self.random.random() < 0.2:
-                self._resume_waiting()
+            await asyncio.sleep(random.uniform(0.0, FAULTS_S / EXECUTIONS))
+            if left > 0 and random.random() < 0.6:
+                left -= self._start_some()
+            if random.random() < 0.45:
+                self.mishaps.one()
+            if random.random() < 0.2:
+                self._resume(random.random() < 0.5)
+            self._look()
 
-    def _start_one(self) -> None:
-        name = self.random.choice(list(ALL))
-        execution = self.world.gateway.run(name, self.world.hashes)
-        if self.random.random() < 0.1:
-            self.canceled.add(execution)
-            self.world.gateway.signal(Cancel(execution))
+    def _start_some(self) -> int:
+        random, gateway = self.random, self.world.gateway
+        names = list(ALL)
+        wanted = [
+            (random.choice(names), random.choice(TENANTS)) for _ in range(random.choice((1, 1, 3)))
+        ]
+        again_s = random.uniform(0.0, 10.0) if random.random() < 0.2 else None
+        for execution in gateway.run_all(wanted, self.world.hashes, again_s):
+            if random.random() < 0.15:
+                self.canceled.add(execution)
+                delay_s = random.choice((0.0, random.uniform(0.0, 8.0)))
+                asyncio.get_running_loop().call_later(delay_s, gateway.signal, Cancel(execution))
+        return len(wanted)
 
-    async def _go_wrong(self) -> None:
-        mishap = self.random.choice(
-            (
-                self._kill_host,
-                self._kill_host,
-                self._kill_at_append,
-                self._freeze_host,
-                self._cut_off_host,
-                self._kill_sandbox,
-                self._jump_clock,
-                self._fill_stream,
-                self._drain_host,
-                self.world.mark_history,
-            )
-        )
-        await mishap()
-
-    def _a_host(self) -> SimHost:
-        alive = [host for host in self.world.hosts if not host.is_dead]
-        return self.random.choice(alive) if alive else self.world.add_host()
-
-    def _later(self, most_s: float, action: Any) -> None:
-        asyncio.get_running_loop().call_later(self.random.uniform(0.0, most_s), action)
-
-    async def _kill_host(self) -> None:
-        self.kills += 1
-        self._a_host().kill()
-        self._later(3.0, self.world.add_host)
-
-    async def _kill_at_append(self) -> None:
-        """Between an append and its acknowledgement: the worst moment."""
-        host = self._a_host()
-        left = self.random.randrange(1, 8)
-
-        def on_append(subject: str) -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                self.kills += 1
-                asyncio.get_running_loop().call_soon(host.kill)
-                host.bus.is_dead = True
-                self._later(2.0, self.world.add_host)
-
-        host.bus.on_append = on_append
-
-    async def _drain_host(self) -> None:
-        host = self._a_host()
-        self.world.add_host()
-        await host.drain()
-
-    async def _freeze_host(self) -> None:
-        host = self._a_host()
-        host.bus.freeze()
-        self._later(6.0, lambda: None if host.is_dead else host.bus.thaw())
-
-    async def _cut_off_host(self) -> None:
-        host = self._a_host()
-        host.bus.disconnect()
-        self._later(4.0, lambda: None if host.is_dead else host.bus.reconnect())
-
-    async def _kill_sandbox(self) -> None:
-        self.world.sandboxes.pop(self.random.randrange(len(self.world.sandboxes))).kill()
-        await self.world.add_sandbox()
-
-    async def _jump_clock(self) -> None:
-        self._a_host().clock.offset_ms += self.random.choice((-30_000, 30_000, CLOCK_AHEAD_MS // 4))
-
-    async def _fill_stream(self) -> None:
-        streams = self.world.faults.full_streams
-        stream = self.random.choice(("EXEC", "SNAP", "STEPS", "DONE"))
-        streams.add(stream)
-        self._later(3.0, lambda: streams.discard(stream))
-
-    def _resume_waiting(self) -> None:
+    def _resume(self, most: bool) -> None:
+        """Call what waits to be called: once, since a call that was acknowledged must do."""
+        ledger = self.world.ledger
         for execution, name in self.world.gateway.sent.items():
-            if name == "called" and execution not in self.world.ledger.ends:
-                signal = Resume(execution, [{"json": {"called": True}}])
-                self.world.gateway.signal(signal)
+            history = ledger.histories.get(execution)
+            is_asleep = history is not None and history.state.sleep is not None
+            if name == "called" and is_asleep and execution not in self.resumed:
+                self.resumed.add(execution)
+                self.world.gateway.signal(Resume(execution, [{"json": {"called": True}}]))
+                if not most:
+                    return
 
     async def _quiet(self) -> None:
         """No more faults: everything must come to its end, and soon."""
-        if all(host.is_dead for host in self.world.hosts):
-            self.world.add_host()
         for _ in range(int(QUIET_S)):
             await asyncio.sleep(1.0)
-            self._resume_waiting()
+            self._resume(True)
+            self._look()
             if self._is_over():
                 break
+
+    async def _use_all_slots(self) -> None:
+        """Now that nothing runs, as many executions may run at once as a limit says."""
+        random, world = self.random, self.world
+        tenant, most = random.choice(TENANTS), random.choice((2, 4))
+        world.limit(tenant, most)
+        await asyncio.sleep(SLOTS_S)
+        executions = world.gateway.run_all([("called", tenant)] * most, world.hashes)
+        await asyncio.sleep(SLOTS_S)
+        held = [execution for execution in executions if execution not in world.ledger.requests]
+        if held:
+            text = f"{len(held)} of {most} slots of {tenant} are used although nothing runs"
+            world.ledger.problems.append(text)
+            self._look()
+        await self._quiet()
 
     def _is_over(self) -> bool:
         world = self.world
@@ -234,41 +226,52 @@ class _Scenario:
             and all(execution in world.ledger.ends for execution in world.gateway.sent)
             and all(execution in world.ledger.ends for execution in world.ledger.fired.values())
             and not world.ledger.open()
+            and world.audit.is_complete()
         )
 
-    def _check(self) -> list[str]:
+    def _check_end(self, execution: str) -> None:
+        """An execution has ended: as it should, and its caller was told in the same record."""
+        ledger = self.world.ledger
+        name = self.world.gateway.sent.get(execution)
+        status = ledger.ends[execution]
+        if name is not None and execution not in ledger.answered:
+            ledger.problems.append(f"{execution} ({name}) never answered its caller")
+        if status == "canceled" and execution.partition("-")[0] in self.canceled:
+            return
+        if name is None:
+            if status != "success":
+                ledger.problems.append(f"{execution} ended with {status}")
+        elif status != STATUS[name]:
+            error = ledger.histories[execution].state.error
+            ledger.problems.append(f"{execution} ({name}) ended with {status}: {error}")
+        elif ledger.story(execution) != self.expected[name]:
+            ledger.problems.append(f"{execution} ({name}) did {ledger.story(execution)}")
+
+    def _unfinished(self) -> list[str]:
+        """What was promised and has not come, although there was time enough."""
         world, ledger = self.world, self.world.ledger
         problems = [
             f"{execution} ({name}) was acknowledged and has not ended"
             for execution, name in world.gateway.sent.items()
             if execution not in ledger.ends
         ]
-        problems += [f"{execution} is open for ever" for execution in ledger.open()]
-        problems += self._check_schedule()
-        for execution, name in world.gateway.sent.items():
-            status = ledger.ends.get(execution)
-            if status == "canceled" and execution in self.canceled:
-                continue
-            if status is not None and execution not in ledger.histories:
-                continue  # it never started: the ledger has said so
-            if status is not None and status != STATUS[name]:
-                state = ledger.histories[execution].state
-                problems.append(f"{execution} ({name}) ended with {status}: {state.error}")
-            elif status is not None and ledger.story(execution) != self.expected[name]:
-                problems.append(f"{execution} ({name}) did {ledger.story(execution)}")
-            if status is not None and execution not in ledger.answered:
-                problems.append(f"{execution} ({name}) never answered its caller")
-        return problems
+        return problems + [f"{execution} is open for ever" for execution in ledger.open()]
 
     def _check_schedule(self) -> list[str]:
         """Every due time up to the last one that fired has fired, once (the ledger sees twice)."""
-        ledger = self.world.ledger
-        due = sorted(due_ms for _, due_ms in ledger.fired)
+        due = sorted(due_ms for _, due_ms in self.world.ledger.fired)
         if not due:
             return ["the schedule never fired"]
         wanted = range(START_MS + PERIOD_MS, due[-1] + 1, PERIOD_MS)
-        problems = [] if due == list(wanted) else [f"fired at {due}, not each {PERIOD_MS} ms"]
-        for execution in ledger.fired.values():
-            if ledger.ends.get(execution) != "success":
-                problems.append(f"{execution} (scheduled) ended: {ledger.ends.get(execution)}")
-        return problems
+        return [] if due == list(wanted) else [f"fired at {due}, not each {PERIOD_MS} ms"]
+
+    def _count(self) -> None:
+        world, counts = self.world, self.counts
+        counts.update(world.faults.happened)
+        counts.update(self.mishaps.happened)
+        counts.update(world.gateway.happened)
+        counts["executions"] = len(world.ledger.ends)
+        counts["executions canceled"] = len(self.canceled)
+        counts["records"] = world.ledger.records
+        counts["snapshots"] = world.snapshots()
+        counts["step run again"] = sum(count - 1 for count in world.ran.values())

@@ -28,6 +28,8 @@ class Asking:
         """Whether memory is ahead of the journal: an append is in flight."""
         self.on_lease: Callable[[Message], None] = lambda message: None
         """Answers later by itself."""
+        self.on_slots: Callable[[str], None] = lambda tenant: None
+        """Has no answer."""
         self.why_no_step: Callable[[str], str] = lambda execution: ""
         """Why a step is not under way although its execution waits for it; empty: it is."""
         self.figures: Callable[[], dict[str, object]] = dict
@@ -40,10 +42,12 @@ class Asking:
     def on_ask(self, message: Message) -> None:
         """Answer one question; one that cannot be read gets no answer."""
         kind = message.subject.rpartition(".")[2]
-        if not message.reply:
-            return
         try:
-            if kind == "lease":
+            if kind == "slots":
+                self.on_slots(asks.ask_slots.decode(message.payload).tenant)
+            elif not message.reply:
+                return
+            elif kind == "lease":
                 self.on_lease(message)
             elif kind in self._kinds:
                 self._bus.publish(message.reply, self._kinds[kind](message.payload))

@@ -62,7 +62,7 @@ class Parts:
         self.turns = self.repairs.turns = Turns(around, self.wakeup)
         self.turns.is_first = self.inbox.is_first
         self.turns.came_straight = self.direct.is_dealt_with
-        self.tenancy = Tenancy(self.mailbox, self.wakeup)
+        self.tenancy = Tenancy(self.mailbox, self.wakeup, region)
         place = (number, shared.partitions)
         self.schedules = Schedules(around, self.wakeup, self.turns.starts, place)
         self.asking = Asking(bus, self.table, self.inbox, self.replies)
@@ -87,6 +87,7 @@ class Parts:
         self.turns.add_handler(WorkflowChanged, self.schedules.on_changed)
         self.turns.add_handler(Due, self.schedules.on_due)
         self.asking.on_lease = self.tenancy.on_ask
+        self.asking.on_slots = self.quotas.tell
         self.asking.is_ahead = lambda: self.committer.is_busy
         self.asking.why_no_step = self._why_no_step
         self.quotas.on_free = self._may_start

@@ -109,6 +109,12 @@ class Quotas:
         self._ask_soon(dispatch.step.tenant, quota)
         return False
 
+    def tell(self, tenant: str) -> None:
+        """Let the tenant's actor know what is wanted here: it may count slots that an owner before
+        this one had. Who knows the tenant tells by itself."""
+        if tenant not in self._quotas:
+            self._learn(tenant)
+
     def tick(self) -> None:
         """Once a second: renew what is known and what is wanted."""
         now_s = asyncio.get_running_loop().time()

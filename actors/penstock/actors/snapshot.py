@@ -82,7 +82,7 @@ class Snapshot:
         self._rest = rest
         self._pending = dict.fromkeys(table.active)
         self._kept = list(table.kept.values())
-        self._held = list(table.held.values())
+        self._held = [msgspec.structs.replace(waiting) for waiting in table.held.values()]
         self._early: list[Kept] = []
 
     def before_change(self, execution: str) -> None:

@@ -4,9 +4,9 @@ import msgspec
 
 from penstock.actors.journal import Entry, Leased, Limited
 from penstock.actors.mailbox import Envelope, Mailbox
-from penstock.actors.tenant import Tenants, ask, limit
+from penstock.actors.tenant import Tenants, ask, doubted, limit
 from penstock.actors.wakeup import Wakeup
-from penstock.subjects import asks
+from penstock.subjects import asks, names
 from penstock.subjects.bus import Message
 from penstock.subjects.messages import TenantLimits
 
@@ -21,10 +21,11 @@ class Asked(msgspec.Struct, frozen=True):
 class Tenancy:
     """Answers leave after the record that holds what they promise."""
 
-    def __init__(self, mailbox: Mailbox, wakeup: Wakeup) -> None:
+    def __init__(self, mailbox: Mailbox, wakeup: Wakeup, region: str) -> None:
         self.tenants = Tenants()
         self._mailbox = mailbox
         self._wakeup = wakeup
+        self._region = region
 
     def on_ask(self, message: Message) -> None:
         """`ask.<region>.<p>.lease`: handled in turn, answered when it is stored."""
@@ -38,6 +39,10 @@ class Tenancy:
         answer, entries = ask(state, question, self._wakeup.now_ms)
         self._wakeup.entries.extend(entries)
         self._wakeup.outgoing.append((message.reply, asks.lease_answer.encode(answer)))
+        for partition in doubted(state, question, answer):
+            subject = names.ask(self._region, partition, "slots")
+            frame = asks.ask_slots.encode(asks.AskSlots(question.tenant))
+            self._wakeup.outgoing.append((subject, frame))
 
     def on_limits(self, limits: TenantLimits, _: Envelope) -> None:
         """A signal: new limits."""

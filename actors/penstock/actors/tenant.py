@@ -3,7 +3,8 @@
 Token buckets (webhooks, executions, steps per second) refill with time; whoever spends tokens
 asks for some ahead of need, so the hot path asks nobody. Concurrency slots belong to partitions:
 each tells how many executions it wants to have running, and what it is granted holds until it
-tells again. A limit of -1 is none, costs nothing, and is said so.
+tells again; when slots are short, the others are asked to (`doubted`), since an owner that died
+may have left some that nobody uses. A limit of -1 is none, costs nothing, and is said so.
 
 Limits and slots are journalled. Tokens are not: after a takeover the buckets are full, so that
 at worst one burst is given twice.
@@ -47,6 +48,14 @@ def ask(state: TenantState, question: AskLease, now_ms: int) -> tuple[LeaseAnswe
     retry_ms = math.ceil((1.0 - tokens) / rate * 1000) if rate else 60_000
     reason = f"{question.kind} are limited to {rate:g} per second"
     return LeaseAnswer(0, TTL_MS, retry_after_ms=retry_ms, reason=reason), []
+
+
+def doubted(state: TenantState, question: AskLease, answer: LeaseAnswer) -> list[int]:
+    """The partitions that have slots which somebody who was refused some could use."""
+    if question.kind != SLOTS or not answer.reason:
+        return []
+    others = (holder[1:] for holder in state.slots if holder != question.holder)
+    return [int(number) for number in others if number.isascii() and number.isdigit()]
 
 
 def limit(state: TenantState, limits: TenantLimits) -> list[Entry]:

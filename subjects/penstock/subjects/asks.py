@@ -2,7 +2,8 @@
 
 Asked over core NATS with a deadline: no answer means that nobody owns the partition now, never
 that the thing asked for does not exist. Frames are the codec's. Kinds: `state` (`AskState` to
-`StateAnswer`), `reply` (`AskReply` to `ReplyAnswer`), `lease` (`AskLease` to `LeaseAnswer`).
+`StateAnswer`), `reply` (`AskReply` to `ReplyAnswer`), `lease` (`AskLease` to `LeaseAnswer`), and
+`slots` (`AskSlots`, to which nothing answers).
 """
 
 import msgspec
@@ -56,6 +57,13 @@ class AskLease(msgspec.Struct, array_like=True, frozen=True, gc=False):
     using: int = 0
 
 
+class AskSlots(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Does this partition need the slots that it has of `tenant`? It says so by `AskLease`, which
+    an owner who runs nothing of that tenant has had no reason to send."""
+
+    tenant: str
+
+
 class LeaseAnswer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """`granted` tokens, void after `ttl_ms`. `limited` false: there is no limit, do not ask
     again for `ttl_ms`. With nothing granted: why, and when to try again."""
@@ -73,3 +81,4 @@ ask_reply: Codec[AskReply] = Codec(AskReply)
 reply_answer: Codec[ReplyAnswer] = Codec(ReplyAnswer)
 ask_lease: Codec[AskLease] = Codec(AskLease)
 lease_answer: Codec[LeaseAnswer] = Codec(LeaseAnswer)
+ask_slots: Codec[AskSlots] = Codec(AskSlots)

@@ -115,16 +115,21 @@ class MemoryBus:
         number = next(self._numbers)
         self._waiting[number] = on_ack
         stream = self.broker.stream_of(subject)
+
+        def store() -> None:
+            answer = self._stored(stream, subject, payload, message_id, expected_last)
+            delay_s = faults.delay_s("late_ack")
+            if isinstance(answer, Ack) and faults.happens("lost_ack"):
+                answer = BusError(_LATE)
+                delay_s = ACK_TIMEOUT_S
+            self.arrive(partial(self._answer, number, answer), delay_s)
+
         if stream is not None and stream.spec.name in faults.stalled_streams:
-            late = BusError(_LATE)
-            self._later(ACK_TIMEOUT_S, partial(self._answer, number, late))
-            return
-        answer = self._stored(stream, subject, payload, message_id, expected_last)
-        delay_s = faults.delay_s(faults.late_ack)
-        if isinstance(answer, Ack) and faults.happens(faults.lost_ack):
-            answer = BusError(_LATE)
-            delay_s = ACK_TIMEOUT_S
-        self.arrive(partial(self._answer, number, answer), delay_s)
+            faults.happened["stalled"] += 1
+            self._later(ACK_TIMEOUT_S, partial(self._answer, number, BusError(_LATE)))
+            self.broker.keep_for_later(stream.spec.name, store)
+        else:
+            store()
 
     def _stored(
         self,
@@ -137,9 +142,10 @@ class MemoryBus:
         faults = self.broker.faults
         if stream is None:
             return BusError(f"no stream holds {subject}")
-        if faults.happens(faults.refused):
+        if faults.happens("refused"):
             return BusError("refused by a fault")
         if stream.spec.name in faults.full_streams:
+            faults.happened["full"] += 1
             return StreamFullError("maximum bytes exceeded")
         try:
             return stream.append(
@@ -275,7 +281,7 @@ class MemoryBus:
 
     def delivery_delay_s(self) -> float:
         """How long the next delivery takes, by the faults."""
-        return self.broker.faults.delay_s(self.broker.faults.delayed)
+        return self.broker.faults.delay_s("delayed")
 
     def _opened(self, end: Callable[[], object]) -> _Closing:
         subscription = _Closing(end)

@@ -12,7 +12,7 @@ import asyncio
 import functools
 import itertools
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -45,7 +45,8 @@ class Faults:
     `late_ack`: the acknowledgement takes up to `late_s`. `duplicate_work`: a work message comes
     twice. `delayed`: a delivery takes up to `late_s`, so subscriptions overtake each other; one
     followed subject stays in order. `full_streams` refuse every append; `stalled_streams` take
-    appends and neither store nor answer them until they time out.
+    appends and neither store nor answer them until they time out, see also `MemoryBroker.stall`.
+    `happened` counts what went wrong, by these names.
     """
 
     random: Random = field(default_factory=lambda: Random(0))
@@ -57,14 +58,19 @@ class Faults:
     late_s: float = 0.5
     full_streams: set[str] = field(default_factory=set)
     stalled_streams: set[str] = field(default_factory=set)
+    happened: Counter[str] = field(default_factory=Counter)
 
-    def happens(self, probability: float) -> bool:
+    def happens(self, fault: str) -> bool:
         """One draw. Draws nothing at probability 0, so an unused fault changes no other."""
-        return probability > 0 and self.random.random() < probability
+        probability: float = getattr(self, fault)
+        if probability <= 0 or self.random.random() >= probability:
+            return False
+        self.happened[fault] += 1
+        return True
 
-    def delay_s(self, probability: float) -> float:
+    def delay_s(self, fault: str) -> float:
         """How long something takes: mostly no time."""
-        return self.random.uniform(0, self.late_s) if self.happens(probability) else 0.0
+        return self.random.uniform(0, self.late_s) if self.happens(fault) else 0.0
 
 
 @functools.lru_cache(maxsize=65536)
@@ -200,7 +206,7 @@ class WorkConsumer:
                 continue
             _, on_message = self.workers.popleft()
             self._start_time(message)
-            if self._faults.happens(self._faults.duplicate_work):
+            if self._faults.happens("duplicate_work"):
                 self._ready.append(message)
             on_message(Message(message.subject, message.payload, message.sequence, "$ack"))
 
@@ -255,6 +261,7 @@ class MemoryBroker:
         self.subscribers: dict[int, tuple[str, str, OnMessage]] = {}
         self._numbers = iter(range(1, 1 << 62))
         self._turns: dict[str, int] = {}
+        self._late: dict[str, list[Callable[[], None]]] = {}
 
     def declare(self, spec: StreamSpec, max_bytes: int = 1 << 40) -> None:
         """Create a stream, or change its limits."""
@@ -271,6 +278,23 @@ class MemoryBroker:
         self.streams[name] = MemoryStream(lost.spec, lost.max_bytes)
         for key in [key for key in self.consumers if key[0] == name]:
             del self.consumers[key]
+
+    def stall(self, name: str) -> None:
+        """The leader of a stream stands still, as by SIGSTOP: what is appended now is stored when
+        it goes on, although its sender has long heard that it was not answered in time."""
+        self.faults.stalled_streams.add(name)
+        self._late.setdefault(name, [])
+
+    def go_on(self, name: str) -> None:
+        """It goes on, with what came in meanwhile first."""
+        self.faults.stalled_streams.discard(name)
+        for store in self._late.pop(name, ()):
+            store()
+
+    def keep_for_later(self, name: str, store: Callable[[], None]) -> None:
+        """An append to a stream that stalls; without `stall` it is never stored."""
+        if name in self._late:
+            self._late[name].append(store)
 
     def consumer(self, spec: ConsumerSpec) -> WorkConsumer:
         """The durable consumer, made when it is missing."""

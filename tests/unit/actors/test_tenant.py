@@ -60,6 +60,15 @@ def test_a_lower_limit_takes_no_slot_away_from_what_runs() -> None:
     assert state.slots == {"p0": 4}
 
 
+def test_who_has_slots_is_asked_about_them_only_when_somebody_is_refused_some() -> None:
+    state = TenantState(TenantLimits("t", concurrency=3), {}, {})
+    tenant.ask(state, AskLease("t", "slots", 2, "p7", 0), 0)
+    enough, short = AskLease("t", "slots", 1, "p0", 0), AskLease("t", "slots", 2, "p0", 0)
+
+    assert tenant.doubted(state, enough, tenant.ask(state, enough, 0)[0]) == []
+    assert tenant.doubted(state, short, tenant.ask(state, short, 0)[0]) == [7]
+
+
 def test_replaying_the_entries_gives_the_same_state() -> None:
     state, entries = TenantState(TenantLimits("t"), {}, {}), []
     entries += tenant.limit(state, TenantLimits("t", concurrency=3))

@@ -194,11 +194,11 @@ def test_a_record_of_a_newer_version_stops_the_fold_before_it_and_is_read_by_the
     assert batch.floors == {"0": newer - 1}
 
 
-def test_events_whose_request_is_gone_are_passed_over_and_said_so(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_events_whose_request_is_gone_are_passed_over_and_told_with_their_batch() -> None:
     stream = Stream()
-    stream.record(0, ended("purged"))
+    stream.record(0, ended("purged"), Happened("begun", [Ran(0, [[]], 11)]))
 
-    assert taken(stream).rows == []
-    assert "purged is gone" in caplog.text
+    batch = taken(stream)
+
+    assert batch.rows == []
+    assert len(batch.lost) == 2 and "purged" in batch.lost[0] and "begun" in batch.lost[1]

@@ -148,6 +148,23 @@ def test_a_full_stream_and_a_stalled_stream_differ() -> None:
     run(scenario, Faults())
 
 
+def test_what_a_leader_took_while_it_stood_still_is_stored_when_it_goes_on() -> None:
+    async def scenario(bus: MemoryBus) -> None:
+        bus.broker.stall("EXEC")
+        answers = await append_many(bus, 2)
+        before = len(bus.broker.stream("EXEC").messages)
+
+        bus.broker.go_on("EXEC")
+        again = await append_many(bus, 1)
+
+        assert all(isinstance(answer, BusError) for answer in answers)
+        assert before == 0
+        assert again == [Ack(1, duplicate=True)]
+        assert bus.broker.faults.happened == {"stalled": 2}
+
+    run(scenario, Faults())
+
+
 def test_a_disconnected_client_misses_core_messages_and_its_follower_none() -> None:
     async def scenario(bus: MemoryBus) -> None:
         other = MemoryBus(bus.broker)

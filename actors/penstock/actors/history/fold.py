@@ -57,13 +57,16 @@ class Body:
 
 class Batch(NamedTuple):
     """What to store in one transaction. `floors`: by partition, for those that had messages, the
-    sequence up to which nothing is needed any more once this is stored."""
+    sequence up to which nothing is needed any more once this is stored. `lost`: what will be
+    missing, as sentences; true only if this is stored, since a projector that another has
+    overtaken may read what has been trimmed."""
 
     rows: list[Row]
     bodies: dict[str, Body]
     position: int
     read_from: int
     floors: dict[str, int]
+    lost: list[str]
 
 
 class Fold:
@@ -76,6 +79,7 @@ class Fold:
         self._changed: dict[str, Row] = {}
         self._bodies: dict[str, Body] = {}
         self._touched: set[str] = set()
+        self._lost: list[str] = []
 
     def feed(self, message: Message) -> None:
         """Take in the next message of the stream; `NewerVersionError` when it is a record of a
@@ -110,8 +114,8 @@ class Fold:
         read_from = min(firsts.values(), default=self.position + 1)
         floors = {p: firsts.get(p, self.position + 1) - 1 for p in self._touched}
         rows = list(self._changed.values())
-        batch = Batch(rows, self._bodies, self.position, read_from, floors)
-        self._changed, self._bodies, self._touched = {}, {}, set()
+        batch = Batch(rows, self._bodies, self.position, read_from, floors, self._lost)
+        self._changed, self._bodies, self._touched, self._lost = {}, {}, set(), []
         return batch
 
     @property
@@ -155,13 +159,13 @@ class Fold:
             if request is None:
                 waiting = window.pop(entry.execution, None)
                 if waiting is None:
-                    log.error("the run request of %s is gone from EXEC", entry.execution)
+                    self._lost.append(f"the run request of {entry.execution} is gone from EXEC")
                     return
                 request, body.request = waiting.request, waiting.raw
             if row is None:
                 row = _new_row(request)
         if row is None:
-            log.error("%s goes on without having started", entry.execution)
+            self._lost.append(f"{entry.execution} goes on without having started")
             return
         for event in events:
             _EFFECTS[type(event)](row, event)
@@ -172,7 +176,7 @@ class Fold:
     def _held(self, entry: shapes.Held, waiting: _Waiting | None) -> None:
         request = entry.request or (waiting.request if waiting else None)
         if request is None:
-            log.error("the run request of %s is gone from EXEC", entry.execution)
+            self._lost.append(f"the run request of {entry.execution} is gone from EXEC")
             return
         row = self.open.get(entry.execution) or _new_row(request)
         row.status, row.waiting_for = "waiting", entry.reason

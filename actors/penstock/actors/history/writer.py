@@ -54,13 +54,15 @@ class Writer:
     async def load(self, connection: AsyncConnection) -> tuple[int, int, dict[str, Row]]:
         """Position, where to read from, and the executions that are not over."""
         self._days.clear()
+        # Locked until the rows are read: they must be those of this position, also while another
+        # projector moves it.
         async with connection.transaction():
             await connection.execute(
                 "INSERT INTO penstock.watermarks VALUES (%s, 0, 1) ON CONFLICT DO NOTHING",
                 (self._region,),
             )
             found = await connection.execute(
-                "SELECT position, read_from FROM penstock.watermarks WHERE region = %s",
+                "SELECT position, read_from FROM penstock.watermarks WHERE region = %s FOR SHARE",
                 (self._region,),
             )
             mark = await found.fetchone()

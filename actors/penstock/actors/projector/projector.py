@@ -23,7 +23,9 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 from psycopg import AsyncConnection
@@ -122,8 +124,11 @@ class Projector:
         """Why nothing is projected now, for people."""
         self.gap = ""
         """What this database will never hold, for people."""
+        self.connect: Callable[[], Awaitable[AsyncConnection]] = partial(
+            AsyncConnection.connect, settings.postgres_url, autocommit=True, connect_timeout=5
+        )
+        """Opens the connection of a session."""
         self._bus = bus
-        self._url = settings.postgres_url
         self._blobs = blobs
         self._clock = clock
         self._region = settings.region
@@ -158,7 +163,7 @@ class Projector:
             await self._moved.wait_for(lambda: self.position >= sequence)
 
     async def _session(self) -> None:
-        connection = await AsyncConnection.connect(self._url, autocommit=True, connect_timeout=5)
+        connection = await self.connect()
         inlet: Inlet | None = None
         try:
             for step in await migrate(connection):
@@ -210,6 +215,8 @@ class Projector:
             await writer.store_bodies(batch)
             crash_point("project")
             await writer.store_rows(connection, batch)
+            for sentence in batch.lost:
+                log.error("the history lacks something: %s", sentence)
             await self._move(batch.position)
             self._delay_s = RETRY_FIRST_S
         self._floors.update(batch.floors)
