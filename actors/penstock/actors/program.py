@@ -43,6 +43,8 @@ class JsonLines(logging.Formatter):
             "at_ms": int(record.created * 1000),
             "message": record.getMessage(),
         }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)[-4000:]
         return msgspec.json.encode(line).decode()
 
 

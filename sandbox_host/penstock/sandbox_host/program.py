@@ -23,7 +23,7 @@ from penstock.sandbox_host.plans import Plans
 from penstock.sandbox_host.pool import PoolSettings, ProcessPool
 from penstock.sandbox_host.services import Services
 from penstock.sandbox_host.static_data import StaticDataReader
-from penstock.subjects import names
+from penstock.subjects import logs, names
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.codec import Codec
@@ -42,6 +42,7 @@ def main() -> int:
     """Run until SIGTERM; 0 after a clean drain, 1 when it could not start."""
     try:
         config = Config.from_env()
+        logs.configure(config.log_level, program="sandbox-host")
         run = asyncio.run
         with contextlib.suppress(ImportError):
             from uvloop import run
@@ -89,9 +90,11 @@ async def _serve(config: Config, tiers: tuple[str, ...]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host = await _start(config, tiers)
     beating = asyncio.ensure_future(_beat(host))
-    log("ready", id=host.id, tiers=list(tiers), isolation=host.pool.isolation.report())
+    log("ready", id=host.id, tiers=list(tiers))
     _tell_ready()
+    telling = asyncio.ensure_future(_tell_isolation(host))
     await stop.wait()
+    telling.cancel()
     log("draining", id=host.id)
     await asyncio.gather(*(server.drain(_GRACE_S) for server in host.servers))
     beating.cancel()
@@ -137,6 +140,12 @@ async def _start(config: Config, tiers: tuple[str, ...]) -> _Host:
     return _Host(host_id, bus, pool, services, servers, time.time_ns() // 1_000_000)
 
 
+async def _tell_isolation(host: _Host) -> None:
+    """Half of the layers are a worker's own: which there are is known when the first one is up."""
+    await host.pool.has_tried.wait()
+    log("isolation", id=host.id, **host.pool.isolation.report())
+
+
 def _tell_ready() -> None:
     number = os.environ.get("PENSTOCK_READY_FD", "")
     if number.isdigit():
@@ -151,7 +160,8 @@ async def _beat(host: _Host) -> None:
     while True:
         free = sum(server.free for server in host.servers)
         beat = Heartbeat("sandbox", host.id, os.getpid(), host.started_ms, free=free)
-        beat.isolation = host.pool.isolation.report()
+        if host.pool.has_tried.is_set():
+            beat.isolation = host.pool.isolation.report()
         beat.problems = [f"user code is refused: {host.pool.problem}"] if host.pool.problem else []
         host.bus.publish(subject, _HEARTBEATS.encode(beat))
         await asyncio.sleep(_HEARTBEAT_S)

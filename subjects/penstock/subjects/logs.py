@@ -12,6 +12,7 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 _log = logging.getLogger("penstock")
@@ -43,6 +44,15 @@ def configure(level: str, *, program: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     _log.setLevel(level.upper())
+    sys.excepthook = _uncaught
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends the program is a line of its log as well."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _log.critical("the program ends by a fault of its own", exc_info=(kind, error, trace))
 
 
 def ready(**fields: Any) -> None:
