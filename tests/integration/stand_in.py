@@ -1,7 +1,7 @@
 """A program that stands where another will: it says ready, serves little, ends on SIGTERM.
 
-With `PENSTOCK_LISTEN_FD` it answers every HTTP request with its pid. It runs as
-`python -m tests.integration.stand_in`; `stand_in_that_dies` beside it dies at once.
+With `PENSTOCK_LISTEN_FD` it answers every HTTP request with its pid, and those to its siblings.
+It runs as `python -m tests.integration.stand_in`; `stand_in_that_dies` beside it dies at once.
 """
 
 import http.server
@@ -39,7 +39,9 @@ def main() -> None:
     """Be ready until told to stop."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if "PENSTOCK_LISTEN_FD" in os.environ:
-        serve(int(os.environ["PENSTOCK_LISTEN_FD"]))
+        siblings = os.environ["PENSTOCK_SIBLING_FDS"].split(",")
+        for fd in (os.environ["PENSTOCK_LISTEN_FD"], *filter(None, siblings)):
+            serve(int(fd))
     print(json.dumps({"event": "ready", "env": sorted(os.environ)}), file=sys.stderr, flush=True)
     while True:
         signal.pause()

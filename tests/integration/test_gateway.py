@@ -83,7 +83,9 @@ def _lower(headers: Any) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def gateway(directory: Path, nats_url: str, *, port: int = 0) -> Iterator[Process]:
+def gateway(
+    directory: Path, nats_url: str, *, port: int = 0, sibling: socket.socket | None = None
+) -> Iterator[Process]:
     """A gateway process, told to stop at the end; `url` is empty until `ready` is read."""
     (directory / "owner-token").write_text(TOKEN)
     reading, writing = os.pipe()
@@ -94,12 +96,13 @@ def gateway(directory: Path, nats_url: str, *, port: int = 0) -> Iterator[Proces
         "PENSTOCK_PARTITIONS": str(PARTITIONS),
         "PENSTOCK_LISTEN": f"127.0.0.1:{port}",
         "PENSTOCK_READY_FD": str(writing),
+        "PENSTOCK_SIBLING_FDS": str(sibling.fileno()) if sibling else "",
     }
     with (directory / "gateway.log").open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "penstock.gateway"],
             env=environment,
-            pass_fds=[writing],
+            pass_fds=[writing, *([sibling.fileno()] if sibling else [])],
             stderr=log,
         )
     os.close(writing)
@@ -422,3 +425,15 @@ def test_on_sigterm_under_load_no_request_that_was_sent_goes_without_its_answer(
             caller.thread.join(20)
         assert process.child.wait(10) == 0
         assert [broken for caller in callers for broken in caller.broken] == []
+
+
+def test_callers_whom_a_sibling_leaves_waiting_are_answered(tmp_path: Path) -> None:
+    with broker() as server, socket.create_server(("127.0.0.1", 0)) as sibling:
+        with gateway(tmp_path, server.url, sibling=sibling) as process:
+            process.create("relieved", "onReceived")
+            host, port = sibling.getsockname()
+            left_waiting = Process(process.child, f"http://{host}:{port}")
+
+            answers = [left_waiting.call("POST", "/webhook/relieved", {}) for _ in range(5)]
+
+        assert [status for status, _, _ in answers] == [200] * 5

@@ -1,13 +1,16 @@
 """Placement: which host owns which partition, agreed on without asking anybody.
 
 Every host tells that it lives, what it owns and whether it is leaving; from the same signs every
-host computes the same answer by rendezvous hashing, so adding or losing one host moves only its
-share. A sign of life is a lease of one second. It decides who *tries*: who may write is decided by
-the fencing of the journal alone, so hosts that disagree for a moment do no harm.
+host computes the same answer by rendezvous hashing with room for a fair share only: hashing alone
+gives one of eight hosts twice what is fair, and its core is then the limit of all. Adding or losing
+a host moves its share and, for the fairness, somewhat more (measured: of 16 partitions on four
+hosts, 4 and 1.3). A sign of life is a lease of one second. It decides who *tries*: who may write is
+decided by the fencing of the journal alone, so hosts that disagree for a moment do no harm.
 """
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import lru_cache
 
 from penstock.subjects import names
 from penstock.subjects.bus import Bus, Message
@@ -21,9 +24,28 @@ BEAT_S = 0.25
 HEARTBEATS: Codec[Heartbeat] = Codec(Heartbeat)
 
 
-def owner_of(partition: int, hosts: Iterable[str]) -> str:
-    """The host that should own `partition`: the one with the highest hash of the pair."""
-    return max(hosts, key=lambda host: (zlib.crc32(f"{host}/{partition}".encode()), host))
+@lru_cache(maxsize=8)
+def owners(partitions: int, hosts: frozenset[str]) -> tuple[str, ...]:
+    """The host that should own each partition; all own as many, or one more than others.
+
+    The pairs of host and partition with the highest hashes come first.
+    """
+    fair, larger = divmod(partitions, len(hosts))
+    pairs = [
+        (zlib.crc32(f"{host}/{number}".encode()), host, number)
+        for host in hosts
+        for number in range(partitions)
+    ]
+    owned = dict.fromkeys(hosts, 0)
+    found: dict[int, str] = {}
+    for _, host, number in sorted(pairs, reverse=True):
+        has_room = owned[host] < fair or (owned[host] == fair and larger > 0)
+        if number in found or not has_room:
+            continue
+        larger -= owned[host] == fair
+        owned[host] += 1
+        found[number] = host
+    return tuple(found[number] for number in range(partitions))
 
 
 class Membership:
@@ -62,7 +84,8 @@ class Membership:
         if self.own.draining:
             return set() if hosts else set(self.own.owns)
         hosts.append(self.own.id)
-        return {p for p in range(partitions) if owner_of(p, hosts) == self.own.id}
+        found = owners(partitions, frozenset(hosts))
+        return {number for number, host in enumerate(found) if host == self.own.id}
 
     def claimed(self) -> set[int]:
         """The partitions that others say they own."""

@@ -26,6 +26,7 @@ from penstock.gateway.http_protocol import GatewayProtocol, tick_all
 from penstock.gateway.lifecycle import Lifecycle
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.parts import Parts, Surroundings, assemble
+from penstock.gateway.relief import relieve, sockets_of
 from penstock.nodes.registry import REGISTRY
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus_nats import NatsBus
@@ -58,6 +59,10 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def protocol(self) -> GatewayProtocol:
+        """Serves a connection that was accepted elsewhere."""
+        return GatewayProtocol(self.config, self.server_state, app_state={})
 
     async def last_call(self, listener: socket.socket, *, is_held: bool) -> None:
         """Accept nobody any more, and let each answer be the last of its connection."""
@@ -103,16 +108,18 @@ async def run(config: Config) -> None:
     serving = asyncio.create_task(_serve(server, listener, life, patience_s))
     work = asyncio.create_task(_work(config, front, listener))
     ticking = asyncio.create_task(tick_all(server.server_state.connections))
+    relieving = asyncio.create_task(_relieve(server, sockets_of(config.sibling_fds), life))
     stopped = asyncio.create_task(stopping.wait())
     try:
         done, _ = await asyncio.wait(
-            [serving, work, ticking, stopped], return_when="FIRST_COMPLETED"
+            [serving, work, ticking, relieving, stopped], return_when="FIRST_COMPLETED"
         )
         for task in done - {stopped}:
             task.result()
     finally:
         life.is_draining = True
         life.may_serve.set()
+        relieving.cancel()
         if not serving.done():
             await server.last_call(listener, is_held=config.listen_fd >= 0)
         await _drain(life, server, serving, work)
@@ -128,6 +135,14 @@ async def _serve(
     await asyncio.wait([opening], timeout=patience_s)
     opening.cancel()
     await server.serve(sockets=[listener])
+
+
+async def _relieve(server: _Server, siblings: list[socket.socket], life: Lifecycle) -> None:
+    """Run for ever: while this gateway answers, it answers for its siblings too."""
+    await life.may_serve.wait()
+    if siblings:
+        await relieve(siblings, server.protocol)
+    await asyncio.Event().wait()
 
 
 async def _work(config: Config, front: Front, listener: socket.socket) -> None:

@@ -21,8 +21,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The surroundings of one program. URLs may hold credentials: never log them whole.
 
     `listen_fd`: a socket that listens already, to be served instead of `listen`
-    (`socket.socket(fileno=...)`). `penstock up` holds it and hands it to every gateway, so that
-    the port is there before the first one, is shared by all, and outlives each.
+    (`socket.socket(fileno=...)`). `penstock up` holds it and hands it to its gateway, so that
+    the port is there before the gateway and outlives it. `sibling_fds`: those of the other
+    gateways on the same address, separated by commas; see `gateway.relief`.
     """
 
     nats_url: str
@@ -34,6 +35,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     postgres_url: str = ""
     listen: str = "127.0.0.1:0"
     listen_fd: int = -1
+    sibling_fds: str = ""
     public_url: str = ""
     owner_token_file: Path | None = None
     history_days: int = 30

@@ -17,6 +17,8 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from penstock.cli.arguments import add_data, parser
@@ -27,6 +29,7 @@ from penstock.supervisor.brokers import brokers_of
 from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.leftovers import end_leftovers
+from penstock.supervisor.listening import listeners
 from penstock.supervisor.log_file import ErrorOutput, LogFile
 from penstock.supervisor.orphans import Orphans
 from penstock.supervisor.rolling import RollFiles, roll
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
     from penstock.supervisor.healer import Healer
 
 _STOP_S = 8.5
-_BACKLOG = 2048
 _FILES = 65536
 REGION = "local"
 
@@ -58,13 +60,16 @@ def main(argv: list[str]) -> int:
     if postgres_url:
         check_postgres_url(postgres_url)
     data_dir = DataDir(options.data)
-    with _listen(options.listen) as listener:
+    with ExitStack() as open_sockets:
+        sockets = [
+            open_sockets.enter_context(one) for one in listeners(options.listen, options.gateways)
+        ]
         data_dir.prepare()
         data_dir.lock()
         end_leftovers(data_dir.run, lambda line: print(line, file=sys.stderr))
         data_dir.owner_token()
         _raise_file_limit()
-        return asyncio.run(_Up(options, data_dir, listener).run())
+        return asyncio.run(_Up(options, data_dir, sockets).run())
 
 
 def _options(argv: list[str]) -> argparse.Namespace:
@@ -104,28 +109,6 @@ def _count(text: str) -> int:
     return value
 
 
-def _listen(address: str) -> socket.socket:
-    """The socket that all gateways share: it is there before the first and outlives each."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise PenstockError(
-            f"--listen {address!r} is not HOST:PORT", remedy="give for example 127.0.0.1:8080"
-        )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host.strip("[]"), int(port)))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise PenstockError(
-            f"cannot listen on {address}: {error.strerror or error}",
-            remedy="give another --listen HOST:PORT, or stop what holds it",
-        ) from error
-    return listener
-
-
 def _raise_file_limit() -> None:
     """As many open files as we may have: each connection is one, in us and in our children."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -138,11 +121,11 @@ class _Up:
     """One run of the stack."""
 
     def __init__(
-        self, options: argparse.Namespace, data_dir: DataDir, listener: socket.socket
+        self, options: argparse.Namespace, data_dir: DataDir, sockets: Sequence[socket.socket]
     ) -> None:
         self._options = options
         self._data = data_dir
-        self._listener = listener
+        self._sockets = sockets
         self._shown_on = ErrorOutput()
         self._log = LogFile(data_dir.logs / "up.log", self._shown_on)
         self._tree: Supervisor | None = None
@@ -162,7 +145,7 @@ class _Up:
             return 0
         settings = StackSettings(
             data_dir=self._data,
-            listener=self._listener,
+            listeners=self._sockets,
             broker=servers,
             gateways=self._options.gateways,
             actors=self._options.actors,
@@ -235,7 +218,8 @@ class _Up:
         finally:
             kill_at.cancel()
             # Who still waits to be accepted, our own demo for one, learns now that nobody will.
-            self._listener.close()
+            for listener in self._sockets:
+                listener.close()
             self._data.address_file.unlink(missing_ok=True)
             self._write_tree()
             self._shown_on.close()

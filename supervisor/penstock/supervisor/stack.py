@@ -6,7 +6,7 @@
       projector
       sandbox-hosts
       actors                 N
-      gateways               N, all on one listening socket
+      gateways               N, on one address
 
 Servers come first and go last; gateways come last and go first, so that what was accepted can
 still be finished while the rest stands. Only the broker is awaited, with its streams: everything
@@ -55,7 +55,7 @@ class StackSettings:
     """What a person may choose about the stack. `modules` lets tests put in programs of theirs."""
 
     data_dir: DataDir
-    listener: socket.socket
+    listeners: Sequence[socket.socket]
     broker: Broker
     gateways: int = 1
     actors: int = 1
@@ -69,7 +69,7 @@ class StackSettings:
     @property
     def url(self) -> str:
         """Where the gateway is to be found."""
-        host, port = self.listener.getsockname()[:2]
+        host, port = self.listeners[0].getsockname()[:2]
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
 
@@ -158,8 +158,8 @@ class _Stack:
         program = Program(
             name=name,
             argv=(sys.executable, "-m", self._settings.modules[kind]),
-            env=self._environment_of(role),
-            pass_fds=(self._settings.listener.fileno(),) if is_gateway else (),
+            env=self._environment_of(role) | self._sockets_of(number if is_gateway else 0),
+            pass_fds=[one.fileno() for one in self._settings.listeners] if is_gateway else (),
             pid_file=self._data.run / f"{name}.pid",
             on_line=self._log(name),
         )
@@ -175,9 +175,19 @@ class _Stack:
             env["PENSTOCK_POSTGRES_URL"] = self._postgres_url
         if role == "gateway":
             env["PENSTOCK_LISTEN"] = self._settings.url.removeprefix("http://")
-            env["PENSTOCK_LISTEN_FD"] = str(self._settings.listener.fileno())
             env["PENSTOCK_OWNER_TOKEN_FILE"] = str(self._data.owner_token_file)
         return env
+
+    def _sockets_of(self, gateway: int) -> dict[str, str]:
+        """The socket of the gateway with this number, and those of its siblings."""
+        if not gateway:
+            return {}
+        own = self._settings.listeners[gateway - 1]
+        siblings = [str(one.fileno()) for one in self._settings.listeners if one is not own]
+        return {
+            "PENSTOCK_LISTEN_FD": str(own.fileno()),
+            "PENSTOCK_SIBLING_FDS": ",".join(siblings),
+        }
 
     def _log(self, name: str, *, is_shown: bool = True) -> LogFile:
         shown_on = self._settings.shown_on if is_shown else None

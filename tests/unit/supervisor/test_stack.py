@@ -17,7 +17,7 @@ def tree_of(directory: Path, *, gateways: int = 1, actors: int = 1) -> Superviso
         return stack(
             StackSettings(
                 data_dir=data_dir,
-                listener=listener,
+                listeners=[listener],
                 broker=servers,
                 gateways=gateways,
                 actors=actors,

@@ -1,0 +1,66 @@
+"""The sockets on which gateways are called."""
+
+import socket
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from penstock.subjects.errors import PenstockError
+from penstock.supervisor.linux import IS_LINUX
+from penstock.supervisor.listening import listeners
+
+spreading = pytest.mark.skipif(not IS_LINUX, reason="only Linux spreads callers over sockets")
+
+
+def waiting_at(listener: socket.socket) -> int:
+    """How many callers wait there; none does afterwards."""
+    listener.setblocking(False)
+    count = 0
+    with suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
+            count += 1
+    return count
+
+
+def called(several: list[socket.socket], times: int) -> list[int]:
+    """How many of so many callers each socket gets."""
+    with ExitStack() as closing:
+        for _ in range(times):
+            closing.enter_context(socket.create_connection(several[0].getsockname()))
+        return [waiting_at(one) for one in several]
+
+
+def test_one_gateway_has_one_socket() -> None:
+    with listeners("127.0.0.1:0", 1)[0] as only:
+        assert called([only], 5) == [5]
+
+
+@spreading
+def test_callers_are_spread_over_the_sockets_of_several_gateways() -> None:
+    with ExitStack() as closing:
+        several = [closing.enter_context(one) for one in listeners("127.0.0.1:0", 4)]
+
+        waiting = called(several, 200)
+
+    assert sum(waiting) == 200
+    assert min(waiting) >= 20  # 50 each, as dice fall
+
+
+@spreading
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_address_that_somebody_shares_already_is_refused(count: int) -> None:
+    with ExitStack() as closing:
+        held = [closing.enter_context(one) for one in listeners("127.0.0.1:0", 2)]
+        port = held[0].getsockname()[1]
+
+        with pytest.raises(PenstockError, match=f"cannot listen on 127.0.0.1:{port}"):
+            listeners(f"127.0.0.1:{port}", count)
+
+
+@pytest.mark.parametrize("address", ["", "8080", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536"])
+def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
+    with pytest.raises(PenstockError, match="is not HOST:PORT") as refused:
+        listeners(address, 1)
+
+    assert "127.0.0.1:8080" in refused.value.remedy
