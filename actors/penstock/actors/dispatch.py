@@ -48,6 +48,7 @@ class Dispatcher:
         self._on_refused = on_refused
         self._outstanding: dict[str, tuple[Dispatch, float]] = {}
         self._batches: dict[str, list[Step]] = {}
+        self._now_s = 0.0
         self._number = 0
         self._highest = 0
         self._created = 0
@@ -70,10 +71,14 @@ class Dispatcher:
         step = dispatch.step
         # The core does not know where it lives; results come back to here by this.
         step.partition = self._partition
+        if not self._now_s:
+            self._now_s = asyncio.get_running_loop().time()  # once for all that leave together
         timeout_s = step.timeout_ms / 1000 if step.timeout_ms else DEFAULT_TIMEOUT_S
-        deadline = asyncio.get_running_loop().time() + timeout_s + GRACE_S
-        self._outstanding[step.execution] = (dispatch, deadline)
-        self._batches.setdefault(dispatch.tier, []).append(step)
+        self._outstanding[step.execution] = (dispatch, self._now_s + timeout_s + GRACE_S)
+        batch = self._batches.get(dispatch.tier)
+        if batch is None:
+            batch = self._batches[dispatch.tier] = []
+        batch.append(step)
 
     def forget(self, execution: str) -> None:
         """The execution waits for no step any more."""
@@ -81,6 +86,7 @@ class Dispatcher:
 
     def flush(self) -> None:
         """Send what was added."""
+        self._now_s = 0.0
         if not self._batches:
             return
         crash_point("dispatch")

@@ -10,7 +10,9 @@ No queue per actor: an envelope is a message and where it came from.
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 QUANTUM = 64
 """Transitions that a tenant may do per turn while others wait."""
@@ -33,7 +35,7 @@ class Input:
         """Executions of it that are started or held, for whoever must not start them again."""
 
 
-class Envelope(NamedTuple):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """A message for an actor; `origin` when it came from the partition's inputs."""
 
     message: Any

@@ -75,7 +75,7 @@ class Turns:
 
     def handle(self, envelope: Envelope) -> None:
         """Give one message to its actor."""
-        message, origin = envelope
+        message, origin = envelope.message, envelope.origin
         try:
             self._handlers[type(message)](message, envelope)
         except Exception as error:

@@ -25,7 +25,7 @@ class Continue(NamedTuple):
     execution: str
 
 
-class Told(NamedTuple):
+class Told(msgspec.Struct, frozen=True, gc=False):
     """Events of an execution, for the taps."""
 
     request: RunRequest
@@ -78,7 +78,7 @@ class Wakeup:
             self._mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
 
     def _keep(self, state: State, effect: CoreEffect) -> None:
-        if isinstance(effect, Dispatch | SetTimer):
+        if type(effect) is Dispatch or type(effect) is SetTimer:
             self.effects.append((state, effect))
         elif isinstance(effect, Answer):
             self.entries.append(Answered(state.request.execution, effect.to, effect.response))

@@ -50,28 +50,28 @@ def dispatch(state: State, now_ms: int) -> Dispatch:
 
 
 def _step(state: State, entry: Entry, now_ms: int) -> Step:
-    request = state.request
-    node = state.plan.nodes[entry.node]
+    request, info = state.request, state.info
+    # By position, since this is done for each step and names cost half of it.
     return Step(
-        execution=request.execution,
-        tenant=request.tenant,
-        workflow=request.workflow,
-        plan=state.plan.hash,
-        mode=request.mode,
-        node=entry.node,
-        run=state.counts[entry.node],
-        seq=state.seq,
-        attempt=state.attempt,
-        inputs=entry.inputs,
-        sources=entry.sources,
-        runs=_runs(state, entry.node),
-        contexts=state.contexts,
-        now_ms=now_ms,
-        timeout_ms=node.timeout_ms,
-        partition=0,
-        resume_url=state.info.resume_url,
-        custom=state.info.custom or None,
-        static=state.static,
+        request.execution,
+        request.tenant,
+        request.workflow,
+        state.plan.hash,
+        request.mode,
+        entry.node,
+        state.counts[entry.node],
+        state.seq,
+        state.attempt,
+        entry.inputs,
+        entry.sources,
+        _runs(state, entry.node) if state.runs else {},
+        state.contexts,
+        now_ms,
+        state.plan.nodes[entry.node].timeout_ms,
+        0,
+        info.resume_url,
+        info.custom or None,
+        state.static,
     )
 
 
