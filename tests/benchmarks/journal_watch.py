@@ -30,7 +30,8 @@ def _note_ends(message: Message, ends: dict[str, float], at_ms: float) -> None:
             ends[entry.execution] = at_ms
 
 
-async def _connect(data: Path, role: str) -> NatsBus:
+async def connect(data: Path, role: str) -> NatsBus:
+    """A connection to a stack's broker with the rights of a role."""
     secret = json.loads((data / "secrets.json").read_text())[f"nats-{role}"]
     url = (data / "run/nats-url").read_text().strip()
     return await NatsBus.connect(url, user=role, password=secret, name="bench", wait_s=10)
@@ -40,7 +41,7 @@ def finished(data: Path) -> int:
     """Executions whose end the owners have put into the journal since they took over."""
 
     async def ask() -> int:
-        bus = await _connect(data, "gateway")
+        bus = await connect(data, "gateway")
         try:
             answers = [
                 await bus.request(names.ask("local", partition, "stats"), b"", 5.0)
@@ -60,7 +61,7 @@ def watch_ends(data: Path) -> Iterator[dict[str, float]]:
     ready, stop = threading.Event(), threading.Event()
 
     async def follow() -> None:
-        bus = await _connect(data, "projector")
+        bus = await connect(data, "projector")
         start = (await bus.info("EXEC"))["last"] + 1
         following = bus.follow(
             "EXEC", "exec.>", start, lambda m: _note_ends(m, ends, time.time() * 1e3)

@@ -13,8 +13,10 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -41,14 +43,16 @@ class Load:
         return self.requests / self.seconds if self.seconds else 0.0
 
 
-def wrk(url: str, *, connections: int, seconds: int) -> Load:
-    """POST the benchmark body over `connections` kept-alive connections for `seconds`."""
+def wrk(*urls: str, connections: int, seconds: int) -> Load:
+    """POST the benchmark body over `connections` kept-alive connections for `seconds`, to several
+    paths of one server in turn."""
     if shutil.which("wrk") is None:
         raise SystemExit("the benchmarks need wrk: install Debian's package `wrk`")
     body = json.dumps(json.dumps(BODY))
     script = (
         f'wrk.method = "POST"\nwrk.body = {body}\n'
         'wrk.headers["Content-Type"] = "application/json"\n'
+        f"{_in_turn(urls)}"
         "done = function(s, l, r)\n"
         '  io.write(string.format("FIGURES %d %d %d %d %d %d\\n", s.requests, s.duration,\n'
         "    s.errors.connect + s.errors.read + s.errors.write + s.errors.status,\n"
@@ -58,7 +62,7 @@ def wrk(url: str, *, connections: int, seconds: int) -> Load:
         path = Path(folder) / "post.lua"
         path.write_text(script)
         output = subprocess.run(
-            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(path), url],
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(path), urls[0]],
             capture_output=True,
             text=True,
             check=True,
@@ -67,6 +71,20 @@ def wrk(url: str, *, connections: int, seconds: int) -> Load:
     assert found is not None, output
     count, took_us, errors, p50, p95, p99 = map(int, found.groups())
     return Load(count, took_us / 1e6, errors, p50 / 1e3, p95 / 1e3, p99 / 1e3)
+
+
+def _in_turn(urls: Sequence[str]) -> str:
+    """Lua that takes the paths of several URLs in turn; made before the load begins."""
+    if len(urls) == 1:
+        return ""
+    paths = ", ".join(json.dumps(urlsplit(url).path) for url in urls)
+    return (
+        f"local requests, number = {{}}, 0\nlocal paths = {{{paths}}}\n"
+        "init = function()\n"
+        "  for i, path in ipairs(paths) do requests[i] = wrk.format(nil, path) end\nend\n"
+        "request = function()\n  number = number % #requests + 1\n"
+        "  return requests[number]\nend\n"
+    )
 
 
 def at_rate(url: str, *, per_second: float, seconds: float) -> Load:

@@ -95,12 +95,12 @@ def w1() -> Document:
     )
 
 
-def w2() -> Document:
+def w2(path: str = "bench-w2") -> Document:
     """Async webhook, five steps, history kept."""
     return _chain(
         "W2 async webhook",
         [
-            _webhook("bench-w2", "onReceived"),
+            _webhook(path, "onReceived"),
             _set("One", "one", "={{ $json.body.name.toUpperCase() }}"),
             _if("Large?", "={{ $json.body.amount }}", 10),
             _set("Two", "two", "={{ $json.one + '-' + $json.body.amount }}"),
