@@ -18,10 +18,10 @@ from penstock.actors.journal import Dealt
 from penstock.actors.table import Kept, Table, Waiting, pack
 from penstock.subjects import names
 from penstock.subjects.appending import appended
-from penstock.subjects.bus import Bus
+from penstock.subjects.bus import Bus, Message
 from penstock.subjects.codec import Codec
 from penstock.subjects.crash_points import crash_point
-from penstock.subjects.errors import WrongLastSequenceError
+from penstock.subjects.errors import PenstockError, WrongLastSequenceError
 from penstock.subjects.messages import Reply
 
 SLICE = 200
@@ -30,6 +30,7 @@ PIECE_BYTES = 8 * 1024 * 1024
 """An execution larger than that is cut in pieces: it may be larger than any message."""
 IDS = 10_000
 ACTORS = 100
+LOAD_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 class Rest(msgspec.Struct, array_like=True, gc=False):
@@ -193,6 +194,14 @@ class Gathered:
         self._size += size
 
 
+def _lost(subject: str, head: Head, chunks: Sequence[Message | None]) -> PenstockError:
+    missing = sum(chunk is None for chunk in chunks)
+    return PenstockError(
+        f"the snapshot at {subject} lacks {missing} of its {head.chunks} chunks",
+        remedy="restore the broker's data: what the snapshot held stands nowhere else",
+    )
+
+
 class SnapshotStore:
     """The snapshots of one partition in the SNAP stream."""
 
@@ -202,7 +211,6 @@ class SnapshotStore:
         self._partition = partition
         self._head_subject = names.snapshot_head(region, partition)
         self._head_sequence = 0
-        self._last: Head | None = None
 
     async def fence(self, epoch: int) -> None:
         """Put the snapshot in force under `epoch`, an empty one where there is none: no owner of
@@ -213,7 +221,9 @@ class SnapshotStore:
         await self._append(self._head_subject, frame, message.sequence if message else 0)
 
     async def load(self) -> tuple[Head, list[Chunk]] | None:
-        """The newest snapshot. Chunks that a newer snapshot removed meanwhile: tried again."""
+        """The newest snapshot. Chunks that a newer snapshot removed meanwhile: tried again.
+        `PenstockError` when one stays away: it is lost, and with it what was trimmed since."""
+        pauses_s = iter(LOAD_PAUSES_S)
         while True:
             message = await self._bus.last("SNAP", self._head_subject)
             if message is None:
@@ -228,8 +238,11 @@ class SnapshotStore:
             )
             if all(chunk is not None for chunk in chunks):
                 break
+            pause_s = next(pauses_s, None)
+            if pause_s is None:
+                raise _lost(self._head_subject, head, chunks)
+            await asyncio.sleep(pause_s)
         self._head_sequence = message.sequence
-        self._last = head
         read = [CHUNK.decode(chunk.payload) for chunk in chunks if chunk is not None]
         for chunk in read:
             _put_back(head.rest, chunk.rests)
@@ -238,24 +251,27 @@ class SnapshotStore:
 
     async def save(self, snapshot: Snapshot, finish: Callable[[str, int], Head]) -> Head:
         """Write all slices, then the head that `finish(generation, chunks)` makes; then remove
-        the one before. `BusError` leaves the one before in force."""
+        what is older: the one before, and what others left that never had a head. `BusError`
+        leaves the one before in force."""
         generation = secrets.token_hex(4)
-        count = 0
+        count = first = 0
         gathered = Gathered()
         for part in snapshot.slices():
             for full in gathered.add(part):
-                await self._append(self._chunk_subject(generation, count), CHUNK.encode(full))
+                frame = CHUNK.encode(full)
+                sequence = await self._append(self._chunk_subject(generation, count), frame)
+                first = first or sequence
                 count += 1
             await asyncio.sleep(0)
         frame = CHUNK.encode(gathered.chunk)
-        await self._append(self._chunk_subject(generation, count), frame)
+        sequence = await self._append(self._chunk_subject(generation, count), frame)
         crash_point("snapshot")
         head = finish(generation, count + 1)
-        passed = [self._last, await self._put_head(head)]
-        self._last = head
-        for before in passed:
-            if before is not None:
-                await self._remove(before)
+        late = await self._put_head(head)
+        if late is not None:
+            await self._remove(late)
+        everything = names.snapshot_all(self._region, self._partition)
+        await self._bus.purge("SNAP", everything, first or sequence)
         return head
 
     async def _put_head(self, head: Head) -> Head | None:

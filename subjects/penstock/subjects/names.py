@@ -65,6 +65,11 @@ def snapshot_chunk(region: str, partition: int, generation: str, chunk: int) -> 
     return f"snap.{region}.{partition}.{token(generation)}-{chunk}"
 
 
+def snapshot_all(region: str, partition: int) -> str:
+    """All of a partition's snapshots (a filter)."""
+    return f"snap.{region}.{partition}.*"
+
+
 def steps(region: str, tier: str) -> str:
     """Batches of steps for the sandbox hosts of a tier."""
     return f"step.{region}.{token(tier)}"

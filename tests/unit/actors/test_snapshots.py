@@ -13,7 +13,7 @@ from penstock.subjects import names
 from penstock.subjects.bus import OnAck
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.codec import MESSAGE_BYTES_MAX
-from penstock.subjects.errors import BusError, WrongLastSequenceError
+from penstock.subjects.errors import BusError, PenstockError, WrongLastSequenceError
 from penstock.subjects.messages import Item, Reply, RunRequest, TenantLimits
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import ALL
@@ -71,6 +71,37 @@ def test_after_the_lost_acknowledgement_of_a_head_the_next_snapshot_is_written()
             await store.save(Snapshot(Table()), a_head(epoch))
             assert await epoch_in_force(owner) == epoch
         assert subjects(owner) == 2  # the head and its one chunk: nothing is left of the others
+
+    owned(test)
+
+
+def test_what_a_crash_during_a_snapshot_left_goes_with_the_next_one() -> None:
+    async def test(owner: Owner) -> None:
+        for number in range(3):
+            owner.append(names.snapshot_chunk("local", 0, "crashed", number), b"left")
+            owner.append(names.snapshot_chunk("local", 1, "others", number), b"not ours")
+        await asyncio.sleep(1)
+
+        store = SnapshotStore(owner.bus, "local", 0)
+        await store.load()
+        await store.save(Snapshot(Table()), a_head(1))
+
+        assert subjects(owner) == 2
+        assert len(owner.broker.stream("SNAP").since(1, "snap.local.1.>")) == 3
+        assert await SnapshotStore(owner.bus, "local", 0).load() is not None
+
+    owned(test)
+
+
+def test_a_snapshot_that_lacks_a_chunk_for_good_is_told_and_not_asked_for_for_ever() -> None:
+    async def test(owner: Owner) -> None:
+        store = SnapshotStore(owner.bus, "local", 0)
+        await store.load()
+        head = await store.save(Snapshot(Table()), a_head(1))
+        await owner.bus.purge("SNAP", names.snapshot_chunk("local", 0, head.generation, 0))
+
+        with pytest.raises(PenstockError, match="lacks 1 of its 1 chunks"):
+            await SnapshotStore(owner.bus, "local", 0).load()
 
     owned(test)
 
