@@ -2,19 +2,14 @@
 
 A workflow's author chooses URLs, so without a guard every node with HTTP is a way into the network
 that the host stands in: its metadata service, its databases, its loopback. The guard looks at the
-*resolved* address of every connection (redirects and rebinding included, because it sits in the
-connector's resolver and refuses literal addresses too), never at names.
+*resolved* address of every connection (`egress_http`: redirects and rebinding included, because it
+sits in the connector's resolver and refuses literal addresses too), never at names.
 
 Denied by default: whatever is not publicly routable. PENSTOCK_EGRESS_ALLOW opens networks.
 """
 
 import ipaddress
-import socket
 from dataclasses import dataclass, field
-from typing import Any
-
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from penstock.subjects.errors import PenstockError
 
@@ -90,40 +85,3 @@ def _innermost(address: Address) -> Address:
         # ::a.b.c.d is the retired "compatible" form.
         return ipaddress.IPv4Address(number & 0xFFFFFFFF)
     return address
-
-
-class GuardedResolver(AbstractResolver):
-    """Resolves names and hands on only addresses that the policy allows."""
-
-    def __init__(self, policy: EgressPolicy) -> None:
-        self._policy = policy
-        self._resolver = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        allowed = [each for each in found if self._policy.allows(each["host"])]
-        if not allowed:
-            raise EgressDeniedError(host, found[0]["host"] if found else "unknown")
-        return allowed
-
-    async def close(self) -> None:
-        await self._resolver.close()
-
-
-class GuardedConnector(aiohttp.TCPConnector):
-    """A connector whose every connection, literal addresses included, passes the policy."""
-
-    def __init__(self, policy: EgressPolicy, **options: Any) -> None:
-        super().__init__(resolver=GuardedResolver(policy), use_dns_cache=False, **options)
-        self._policy = policy
-
-    async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
-        # aiohttp asks no resolver about literal addresses, so they are looked at here. Forms that
-        # only the C library takes for an address ("127.1", "0x7f.1") go through the resolver.
-        found = await super()._resolve_host(host, port, traces)
-        for each in found:
-            if not self._policy.allows(each["host"]):
-                raise EgressDeniedError(host, each["host"])
-        return found

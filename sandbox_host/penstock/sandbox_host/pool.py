@@ -1,4 +1,4 @@
-"""The pool of workers: blank ones kept warm, bound ones reused, all of them bounded.
+"""The pool of workers: forked when one is wanted, reused while they are bound, all of them bounded.
 
 A worker serves one tenant and one workflow version, then is thrown away. A step goes to a bound
 worker of its version, to another one only when it would wait there for long, or to a blank one, or,
@@ -30,6 +30,7 @@ _GROUP_EXTRA_BYTES = 128 * MIB
 _SWEEP_S = 1.0
 _WAIT_S = 0.005
 """A step rather waits behind others for less than this than to wake another worker."""
+_SPARE_S = 5.0
 _END_S = 2.0
 _RESTART_S = 1.0
 _SERVER_ENDED = "the fork server ended"
@@ -37,11 +38,15 @@ _SERVER_ENDED = "the fork server ended"
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class PoolSettings:
-    """`per_version` bounds the workers of one workflow version, `depth` the jobs on one lane."""
+    """`per_version` bounds the workers of one workflow version, `depth` the jobs on one lane.
+
+    `blank` workers are kept warm for versions to come: each takes some 30 MB to spare the first
+    step of a version 5 ms.
+    """
 
     workers_max: int = 16
     per_version: int = max(2, os.cpu_count() or 2)
-    blank: int = 2
+    blank: int = 0
     depth: int = 64
     idle_s: float = 60.0
     timeout_ms: int = 60_000
@@ -74,7 +79,8 @@ class ProcessPool(LaneOwner):
         return self._failed
 
     async def start(self) -> None:
-        """Start the zygote and the first blank workers; `PenstockError` when it cannot be had."""
+        """Start the zygote and, to see what isolation there is, a worker; `PenstockError` when it
+        cannot be had."""
         if sys.platform != "linux":
             self._failed = f"user code needs Linux's isolation, which {sys.platform} does not have"
             self.isolation.missing["process"] = self._failed
@@ -99,7 +105,7 @@ class ProcessPool(LaneOwner):
         up = await self._server.start(config)
         self.isolation.set_zygote(up.layers, up.missing)
         self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
-        self._refill()
+        self._refill(1)
 
     async def close(self) -> None:
         """End every worker and the zygote. Jobs that still wait fail."""
@@ -152,17 +158,15 @@ class ProcessPool(LaneOwner):
         lane = self._lane_for(job.key)
         if lane is None:
             self._waiting.setdefault(job.key, deque()).append(job)
-            self._refill()
         else:
             self._hand(lane, job)
+        if lane is None or len(lane.jobs) == 1:
+            self._refill()
 
     def _hand(self, lane: Lane, job: Job) -> None:
         if lane.key is None:
             self._bound.setdefault(job.key, []).append(lane)
-            lane.give(job)
-            self._refill()
-        else:
-            lane.give(job)
+        lane.give(job)
 
     def _lane_for(self, key: Key) -> Lane | None:
         """The lane for one more job of a version: one where it need not wait for long, a blank
@@ -174,8 +178,10 @@ class ProcessPool(LaneOwner):
                 return lane
         best = min(bound, key=lambda lane: lane.wait_s, default=None)
         may_widen = len(bound) < self._settings.per_version or (best is not None and best.is_slow)
-        if self._blank and may_widen:
+        if may_widen and self._blank:
             return self._blank.popleft()
+        if may_widen:
+            self._refill(1)
         if best is not None and len(best.jobs) < self._settings.depth:
             return best
         return None
@@ -184,12 +190,14 @@ class ProcessPool(LaneOwner):
         waiting, self._waiting = self._waiting, OrderedDict()
         return [job for jobs in waiting.values() for job in jobs]
 
-    def _refill(self) -> None:
-        """Keep blank workers warm; make room by ending the one that was idle longest."""
+    def _refill(self, least: int = 0) -> None:
+        """See to it that there are blank workers, ready or on their way: as many as are kept, as
+        versions wait, and `least`. Make room by ending the one that was idle longest."""
         if self._server is None:
             return
         starting = sum(1 for lane in self._lanes.values() if lane.key is None)
-        wanted = max(self._settings.blank, min(len(self._waiting), self._settings.workers_max))
+        waiting = min(len(self._waiting), self._settings.workers_max)
+        wanted = max(self._settings.blank, waiting, least)
         while starting < wanted:
             if len(self._lanes) >= self._settings.workers_max and not self._evict():
                 return
@@ -217,6 +225,9 @@ class ProcessPool(LaneOwner):
         for lane in list(self._lanes.values()):
             if lane.key and not lane.jobs and lane.idle_since_s < limit:
                 lane.lose("idle")
+        spare = len(self._blank) > self._settings.blank and self._blank[0]
+        if spare and spare.idle_since_s < loop.time() - _SPARE_S:
+            spare.lose("spare")
 
     # ---- what lanes and the zygote tell
 
@@ -252,13 +263,19 @@ class ProcessPool(LaneOwner):
             return
         assert lane.layers is not None
         self.isolation.set_worker(lane.layers)
+        is_first = not self.has_tried.is_set()
         self.has_tried.set()
         why = refusal(self.isolation, allow_weak=self._settings.allow_weak)
         if why:
             self._refuse_all(why)
             return
+        if is_first and not self._waiting and not self._settings.blank:
+            lane.lose("has shown what isolation there is")
+            return
+        lane.idle_since_s = asyncio.get_running_loop().time()
         self._blank.append(lane)
         self._drain()
+        self._refill()
 
     def _refuse_all(self, why: str) -> None:
         self._failed = why

@@ -1,13 +1,12 @@
 """What a host lends to trusted nodes: HTTP behind the egress guard, and the object store."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
-
-from penstock.sandbox_host.egress import EgressPolicy, GuardedConnector
+from penstock.sandbox_host.egress import EgressPolicy
 from penstock.subjects.blobs import BlobStore
 
-_CONNECTIONS_MAX = 200
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 
 class Services:
@@ -16,18 +15,15 @@ class Services:
     def __init__(self, *, policy: EgressPolicy, blobs: BlobStore | None) -> None:
         self.blobs = blobs
         self._policy = policy
-        self._session: aiohttp.ClientSession | None = None
+        self._session: ClientSession | None = None
 
     @property
-    def http(self) -> aiohttp.ClientSession:
+    def http(self) -> "ClientSession":
         """The guarded session, made at first use."""
         if self._session is None or self._session.closed:
-            self._session = aiohttp.ClientSession(
-                connector=GuardedConnector(self._policy, limit=_CONNECTIONS_MAX),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                auto_decompress=True,
-            )
+            from penstock.sandbox_host.egress_http import guarded_session
+
+            self._session = guarded_session(self._policy)
         return self._session
 
     async def close(self) -> None:

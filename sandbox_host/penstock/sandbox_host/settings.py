@@ -7,6 +7,10 @@ import msgspec
 from penstock.sandbox_host import tree
 
 MIB = 1 << 20
+SCRATCH = "/scratch"
+"""Where a worker may write."""
+PIDNS = 4
+"""The descriptor of a zygote's own pid namespace, to which it returns after each fork."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ _THIRD_PARTY = (
     "tree_sitter",
     "tree_sitter_javascript",
     "jmespath",
+    "regex",
     "tzdata",
     "cronsim",
     "typing_extensions",

@@ -32,7 +32,7 @@ from penstock.sandbox_host.frames import (
     pack,
 )
 from penstock.sandbox_host.scopes import scope_of
-from penstock.sandbox_host.settings import ZygoteSettings
+from penstock.sandbox_host.settings import SCRATCH, ZygoteSettings
 from penstock.sdk import user_code
 from penstock.sdk.runner import run_node
 from penstock.subjects.errors import ErrorInfo
@@ -41,7 +41,6 @@ from penstock.workflow.compile import compile_document
 from penstock.workflow.expressions import engine
 from penstock.workflow.plan import Plan
 
-SCRATCH = "/scratch"
 _CHANNEL = 3
 _REQUEST_BYTES_MAX = 256 << 20
 _RECEIVE_BYTES = 1 << 18

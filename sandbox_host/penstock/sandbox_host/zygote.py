@@ -9,13 +9,11 @@ Order matters and is explained where it does. A layer that the kernel refuses is
 reason; whether that is acceptable is the host's decision, not this file's.
 """
 
-import array
 import contextlib
 import gc
 import json
 import os
 import resource
-import select
 import signal
 import socket
 import sys
@@ -26,21 +24,13 @@ if __name__ == "__main__":
 
 import msgspec
 
-from penstock.nodes.registry import REGISTRY
-from penstock.sandbox_host import kernel, settings, worker
+from penstock.sandbox_host import kernel, settings
 from penstock.sandbox_host.kernel import NEWCGROUP, NEWIPC, NEWNET, NEWNS, NEWPID, NEWUSER, NEWUTS
-from penstock.sandbox_host.settings import Exited, Spawned, Up, ZygoteSettings
+from penstock.sandbox_host.settings import Up, ZygoteSettings
 
 _CONTROL = 3
-_PIDNS = 4
 _ROOT = "/tmp"
 _ISOLATED = NEWUSER | NEWNS | NEWNET | NEWIPC | NEWUTS | NEWPID | NEWCGROUP
-_PRELOAD = """
-array base64 bisect calendar cmath collections copy csv datetime decimal difflib enum fractions
-functools hashlib heapq hmac html io itertools json math operator random re secrets statistics
-string struct textwrap time traceback types typing unicodedata urllib.parse uuid zlib zoneinfo
-"""
-
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -55,7 +45,10 @@ def main() -> None:
         layers += ["namespaces", "root", "no-network"]
     except OSError as error:
         missing["namespaces"] = str(error)
-    _preload()
+    # Here and not above: of what is left outside as the parent, nothing else is needed.
+    from penstock.sandbox_host import forking
+
+    forking.preload()
     for layer, apply in (("no-new-privileges", _forbid_privileges), ("rlimits", _limit_zygote)):
         try:
             apply()
@@ -66,20 +59,8 @@ def main() -> None:
     gc.freeze()
     control.send(_encode(Up(layers, missing)))
     with contextlib.suppress(ConnectionError):  # the host is gone, and so are its wishes
-        _Server(control, config, has_namespaces="namespaces" in layers).serve()
+        forking.Server(control, config, has_namespaces="namespaces" in layers).serve()
     os._exit(0)
-
-
-def _preload() -> None:
-    """What steps will import, imported once, from inside the new root."""
-    for name in _PRELOAD.split():
-        __import__(name)
-    for type_name in REGISTRY.names():
-        try:
-            REGISTRY.versions(type_name)
-        except ImportError as error:
-            # Its steps will say the same; the others go on.
-            sys.stderr.write(f"sandbox: {type_name} cannot be loaded: {error}\n")
 
 
 def _isolate(config: ZygoteSettings) -> None:
@@ -115,8 +96,8 @@ def _isolate(config: ZygoteSettings) -> None:
     # No user namespaces below this one: they are where most kernel holes were.
     _write_at(proc, "sys/user/max_user_namespaces", "0")
     os.close(proc)
-    os.dup2(own, _PIDNS, inheritable=False)
-    if own != _PIDNS:
+    os.dup2(own, settings.PIDNS, inheritable=False)
+    if own != settings.PIDNS:
         os.close(own)
 
 
@@ -155,7 +136,7 @@ def _build_root(config: ZygoteSettings) -> None:
     for link, target in config.links:
         with contextlib.suppress(FileExistsError):
             Path(_ROOT + link).symlink_to(target)
-    Path(_ROOT + worker.SCRATCH).mkdir(exist_ok=True)
+    Path(_ROOT + settings.SCRATCH).mkdir(exist_ok=True)
     os.chdir(_ROOT)
     kernel.pivot_root_here()
     os.chdir("/")
@@ -192,74 +173,6 @@ def _limit_zygote() -> None:
         hard = resource.getrlimit(which)[1]
         limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (limit, limit))
-
-
-class _Server:
-    """Forks workers on request and reports their ends."""
-
-    def __init__(
-        self, control: socket.socket, config: ZygoteSettings, *, has_namespaces: bool
-    ) -> None:
-        self._control = control
-        self._has_namespaces = has_namespaces
-        self._slots: dict[int, int] = {}
-        self._child = worker.Isolation(config, has_namespaces=has_namespaces)
-
-    def serve(self) -> None:
-        """Until the host closes the channel."""
-        woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        poll = select.poll()
-        poll.register(self._control.fileno(), select.POLLIN)
-        poll.register(woken, select.POLLIN)
-        while True:
-            for fd, _ in poll.poll():
-                if fd == woken:
-                    with contextlib.suppress(BlockingIOError):
-                        os.read(woken, 4096)
-                    self._reap()
-                elif not self._request():
-                    return
-
-    def _request(self) -> bool:
-        message, ancillary, _, _ = self._control.recvmsg(
-            4096, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC
-        )
-        if not message:
-            return False
-        channel = array.array("i", ancillary[0][2])[0]
-        self._spawn(msgspec.msgpack.decode(message, type=int), channel)
-        return True
-
-    def _spawn(self, slot: int, channel: int) -> None:
-        if self._has_namespaces:
-            kernel.unshare(NEWPID)  # for children: the next fork is pid 1 of a namespace
-        pid = os.fork()
-        if pid == 0:
-            worker.run(channel, self._child)
-        if self._has_namespaces:
-            kernel.setns(_PIDNS, NEWPID)
-        os.close(channel)
-        self._slots[pid] = slot
-        handle = os.pidfd_open(pid)
-        self._control.sendmsg(
-            [_encode(Spawned(slot))],
-            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [handle]))],
-        )
-        os.close(handle)
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            slot = self._slots.pop(pid, None)
-            if slot is not None:
-                self._control.send(_encode(Exited(slot, status)))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,8 @@ import socket
 import aiohttp
 import pytest
 
-from penstock.sandbox_host.egress import (
-    EgressDeniedError,
-    EgressPolicy,
-    GuardedConnector,
-    GuardedResolver,
-)
+from penstock.sandbox_host.egress import EgressDeniedError, EgressPolicy
+from penstock.sandbox_host.egress_http import GuardedConnector, GuardedResolver
 from penstock.subjects.errors import PenstockError
 
 DENIED = """

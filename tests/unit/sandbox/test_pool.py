@@ -59,11 +59,54 @@ def test_steps_that_would_not_wait_for_long_share_a_worker(
     async def bound(pool: ProcessPool) -> int:
         body = document("return {}")
         await pool.run(step(body), body)
-        await until(lambda: pool._blank)
+        await until(lambda: len(pool._blank) == 1)
         await asyncio.gather(*(pool.run(step(body), body) for _ in range(10)))
         return sum(map(len, pool._bound.values()))
 
-    assert with_pool(bound, PoolSettings(per_version=2)) == workers
+    assert with_pool(bound, PoolSettings(per_version=2, blank=1)) == workers
+
+
+def test_no_worker_is_there_before_one_is_wanted() -> None:
+    async def wanted(pool: ProcessPool) -> tuple[int, dict[str, object]]:
+        await until(lambda: pool.has_tried.is_set() and not pool._lanes)
+        active = pool.isolation.report()
+        await run_code(pool, "return {}")
+        return len(pool._lanes), active
+
+    workers, isolation = with_pool(wanted)
+
+    assert workers == 1
+    assert "seccomp" in str(isolation["active"])
+
+
+def test_a_spare_worker_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_SPARE_S", 0.0)
+
+    async def spare(pool: ProcessPool) -> None:
+        await pool.has_tried.wait()
+        pool._refill(1)
+        await until(lambda: pool._blank)
+        await until(lambda: not pool._lanes)
+
+    with_pool(spare)
+
+
+def test_a_slow_step_calls_for_another_worker() -> None:
+    async def both(pool: ProcessPool) -> tuple[bool, Outcome]:
+        body = document("if ($json.fast) return {fast: true}; for (;;) {}")
+        slow = asyncio.ensure_future(pool.run(step(body, [{"json": {"fast": False}}]), body))
+        await until(lambda: any(lane.is_slow for lane in pool._lanes.values()))
+        behind = asyncio.ensure_future(pool.run(step(body, [{"json": {"fast": True}}]), body))
+        await until(lambda: pool._blank)
+        outcome = await pool.run(step(body, [{"json": {"fast": True}}]), body)
+        was_done = slow.done() or behind.done()
+        slow.cancel(), behind.cancel()
+        return was_done, outcome
+
+    was_done, outcome = with_pool(both)
+
+    assert was_done is False
+    assert first_json(outcome) == {"fast": True}
 
 
 def test_slow_steps_do_not_hold_up_those_that_come_later() -> None:
