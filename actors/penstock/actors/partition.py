@@ -24,6 +24,7 @@ from penstock.actors.mailbox import Envelope
 from penstock.actors.parts import Parts
 from penstock.actors.shared import Shared
 from penstock.actors.snapshotting import Position
+from penstock.actors.splitting import cut
 from penstock.actors.takeover import Takeover, rebuild
 from penstock.actors.turns import Fail
 from penstock.subjects import names
@@ -246,8 +247,8 @@ class Partition(Parts):
         direct = {} if rest else self.direct.advance()
         frame = self._frame(entries, position, direct)
         if frame is None and len(entries) > 1:
-            half = len(entries) // 2
-            self._append(entries[:half], entries[half:] + rest, watermark)
+            at = cut(entries)
+            self._append(entries[:at], entries[at:] + rest, watermark)
             return
         if frame is None:
             self._too_large(entries[0])
