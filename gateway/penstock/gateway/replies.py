@@ -107,6 +107,8 @@ class Replies:
 
     def close(self, waiting: Waiting) -> None:
         """Nobody waits any more."""
+        # Who may still say something of it (the bus, for a second) need not keep its items.
+        waiting.unstored = None
         self._open.pop(waiting.number, None)
         self._metrics.requests_waiting = len(self._open)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from penstock.actors.direct import DIRECT_RUNS
-from penstock.gateway.direct import BODY_BYTES_MAX
+from penstock.gateway.direct import BODY_BYTES_MAX, Direct
+from penstock.gateway.replies import Waiting
 from penstock.subjects import asks, names
 from penstock.subjects.bus import Message
 from penstock.subjects.messages import DirectRuns, Reply
@@ -52,6 +53,25 @@ async def test_a_caller_that_waits_is_answered_and_nothing_is_stored(gw: Gateway
     assert gw.owners.runs == []
     assert sum(len(runs.requests) for _, runs in listening.heard) == 50
     assert len(listening.heard) < 50
+
+
+async def test_what_is_answered_is_forgotten_however_long_the_bus_may_still_refuse_it(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[list[Waiting]] = []
+
+    def leave(direct: Direct) -> None:
+        sent.append(direct._waiters)
+        leave_now(direct)
+
+    leave_now = Direct._leave
+    monkeypatch.setattr(Direct, "_leave", leave)
+    Listening(gw)
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+
+    await gw.call("POST", "/webhook/sync", {"much": "x" * 1_000})
+
+    assert [waiting.unstored for waiters in sent for waiting in waiters] == [None]
 
 
 async def test_messages_to_each_partition_are_numbered_without_gaps(gw: Gateway) -> None:
