@@ -239,10 +239,8 @@ class Partition(Parts):
             self._act()
 
     def _append(self, entries: list[Entry], rest: list[Entry], watermark: int) -> None:
-        """Append `entries`, then `rest`: they are one record unless that would be too large.
-
-        Parts before the last keep the old positions, so that what is in the others is not passed.
-        """
+        """Append `entries`, then `rest`: they are one record unless that would be too large. Parts
+        before the last keep the old positions, so that what is in the others is not passed."""
         position = watermark if rest else self.inbox.advance()
         direct = {} if rest else self.direct.advance()
         frame = self._frame(entries, position, direct)
