@@ -21,6 +21,7 @@ import psutil
 from penstock.cli.api import Api
 from tests.chaos.documents import activate, code, inline
 from tests.chaos.figures import Drawn, Figure
+from tests.chaos.mounts import unmount
 from tests.chaos.webhook_load import WebhookLoad
 from tests.up import Up, running_up, wait_until
 
@@ -124,9 +125,4 @@ def _mounted(disk: Path, at: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        deadline = time.monotonic() + 20
-        while subprocess.run(["umount", at], check=False, capture_output=True).returncode:
-            if time.monotonic() > deadline:
-                subprocess.run(["umount", "--lazy", at], check=False)
-                break
-            time.sleep(0.1)
+        unmount(at)

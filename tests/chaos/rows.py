@@ -26,7 +26,7 @@ ROWS: dict[int, Row] = {
     6: Row("standby live after kill -9 of an actor host", "owners:owner_drill", 2, 20),
     7: Row("the leader of three brokers killed", "cluster:cluster_drill", 1, 20),
     8: Row("Postgres away for n seconds under load", "outages:outage_drill", 5, 60),
-    9: Row("streams full", "full_disk:full_drill", 1, 5),
+    9: Row("streams and disks full", "full_disks:row_drill", 1, 5),
     10: Row("clocks jump by an hour", "simulated:clock_drill", 4, 100),
     11: Row("a program that crashes without end", "outages:crash_loop_drill", 1, 1),
     12: Row("n open executions", "open_executions:open_drill", 5_000, 100_000),

@@ -6,8 +6,10 @@ from starlette.types import Send
 
 from penstock.gateway.problems import CONTENT_TYPE, Headers, ProblemError, internal
 from penstock.subjects.blobs import BlobError
-from penstock.subjects.errors import BusError
+from penstock.subjects.errors import BusError, StorageFullError
 from penstock.subjects.history import HistoryError
+
+FULL_RETRY_S = 30
 
 log = logging.getLogger("penstock.gateway")
 
@@ -47,6 +49,9 @@ def failure(error: Exception) -> Answer:
     if isinstance(error, BusError):
         detail = f"the broker or an answer from behind it is out of reach: {error.message}"
         return refusal(ProblemError(503, detail, retry_after_s=2))
+    if isinstance(error, StorageFullError):
+        detail = "there is no room to store the binary data of this request"
+        return refusal(ProblemError(507, detail, retry_after_s=FULL_RETRY_S))
     if isinstance(error, HistoryError):
         return refusal(ProblemError(400, error.message, remedy=error.remedy))
     if isinstance(error, BlobError):

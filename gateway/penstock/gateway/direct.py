@@ -72,6 +72,7 @@ class Direct:
     def add(self, request: RunRequest, waiting: Waiting) -> None:
         """Send `request` with the next batch. Raises as `Ingress.add` does."""
         part = msgspec.Raw(_encode(request))
+        self._ingress.room.check_disk()
         if not self._ingress.room.takes(len(part)):
             self._metrics.shed_overload += 1
             raise ProblemError(503, FULL, retry_after_s=FULL_RETRY_S)

@@ -8,7 +8,8 @@ same turn of the event loop. Partitions take turns, batch by batch.
 
 A batch is sent again with the same message id each `TRY_S` until the broker answers or `GIVE_UP_S`
 are over. The broker remembers ids for far longer, so nothing is started twice. Giving up means
-"not known to be stored": callers are told 503 and the execution's id, never a success.
+"not known to be stored": callers are told 503 and the execution's id, never a success. A broker
+whose disk is full answers nothing at all, so nobody waits for it: that is a 507.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ import msgspec
 
 from penstock.gateway.metrics import Metrics
 from penstock.gateway.problems import ProblemError, too_large
-from penstock.gateway.room import Room
+from penstock.gateway.room import DISK_FULL, Room
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus
 from penstock.subjects.codec import MESSAGE_BYTES_MAX, Codec
@@ -135,6 +136,7 @@ class Ingress:
         ):
             self.metrics.shed_overload += 1
             raise ProblemError(503, "too many requests wait for the broker", retry_after_s=1)
+        self.room.check_disk()
         if not self.room.takes(size):
             self.metrics.shed_overload += 1
             raise ProblemError(503, FULL, retry_after_s=FULL_RETRY_S)
@@ -191,9 +193,14 @@ class Ingress:
         self._bus.append(subject, batch.frame, on_ack, message_id=batch.message_id)
 
     def _again(self, batch: Batch) -> None:
-        if not batch.is_settled:
-            self.metrics.batches_retried += 1
-            self._try(batch)
+        if batch.is_settled:
+            return
+        if self.room.is_disk_full:
+            self._settle(batch)
+            self._refuse(batch, f"{DISK_FULL}: it is not known to be started", status=507)
+            return
+        self.metrics.batches_retried += 1
+        self._try(batch)
 
     def _answered(self, batch: Batch, answer: Ack | Exception) -> None:
         """One try's answer. An error leaves the next try to the timer: it may heal by then."""
@@ -201,7 +208,7 @@ class Ingress:
             return
         if isinstance(answer, StreamFullError):
             self._settle(batch)
-            self._refuse(batch, FULL, retry_after_s=FULL_RETRY_S)
+            self._refuse(batch, FULL)
         elif isinstance(answer, Exception):
             log.debug("a batch was not acknowledged: %s", answer)
         else:
@@ -217,10 +224,12 @@ class Ingress:
             batch, "no acknowledgement within 10 s: it is not known to be started", retry_after_s=5
         )
 
-    def _refuse(self, batch: Batch, reason: str, *, retry_after_s: int) -> None:
+    def _refuse(
+        self, batch: Batch, reason: str, *, status: int = 503, retry_after_s: int = FULL_RETRY_S
+    ) -> None:
         self.metrics.executions_unacknowledged += len(batch.waiters)
         for waiter in batch.waiters:
-            waiter.refused(ProblemError(503, reason, retry_after_s=retry_after_s))
+            waiter.refused(ProblemError(status, reason, retry_after_s=retry_after_s))
 
     def _settle(self, batch: Batch) -> None:
         batch.is_settled = True

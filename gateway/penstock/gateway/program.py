@@ -172,7 +172,7 @@ async def _work(config: Config, front: Front, listener: socket.socket) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(parts.catalog.follow(bus.bucket(WORKFLOWS)))
             tasks.create_task(parts.replies.sweep())
-            tasks.create_task(parts.ingress.room.watch())
+            tasks.create_task(parts.ingress.room.watch(config.broker_store))
             tasks.create_task(parts.programs.beat())
             await parts.catalog.loaded.wait()
             front.open()

@@ -174,6 +174,7 @@ class Webhooks:
         """Wake an execution that waits for a call; the answer is that of the execution."""
         if scope["method"] not in _METHODS:
             raise ProblemError(405, f"{scope['method']} cannot go on with an execution")
+        self._ingress.room.check_disk()
         address = self._resuming.address(path, scope["query_string"].decode("latin-1"))
         headers = headers_of(scope)
         raw = await read(scope, receive, headers.get("content-length"))

@@ -2,13 +2,21 @@
 
 An object is written beside its place, synced and moved there; a segment is appended to in place.
 A new folder is synced into its parent, without which a power cut may forget what stands in it.
+A full disk is a `StorageFullError`, and what was begun is removed: it would take the last room.
 """
 
 import asyncio
+import errno
 import os
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from penstock.subjects.errors import StorageFullError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FileObjects:
@@ -47,19 +55,38 @@ def _put(file: Path, data: bytes) -> None:
     # Whoever else writes the same object writes the same bytes, but not into our file.
     fresh = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}")
     fresh.unlink(missing_ok=True)
-    _make(file.parent)
-    _add(fresh, data)
-    fresh.replace(file)
-    _sync(file.parent)
+    with _needing_room(file):
+        _make(file.parent)
+        try:
+            _add(fresh, data)
+            fresh.replace(file)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+        _sync(file.parent)
 
 
 def _append(file: Path, data: bytes) -> int:
-    if file.exists():
-        return _add(file, data)
-    _make(file.parent)
-    offset = _add(file, data)
-    _sync(file.parent)
-    return offset
+    with _needing_room(file):
+        if file.exists():
+            return _add(file, data)
+        _make(file.parent)
+        offset = _add(file, data)
+        _sync(file.parent)
+        return offset
+
+
+@contextmanager
+def _needing_room(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise StorageFullError(
+            f"there is no room to store {file.name}: {error.strerror}",
+            remedy="make room on the disk of the object store",
+        ) from error
 
 
 def _add(file: Path, data: bytes) -> int:

@@ -32,6 +32,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     region: str = "local"
     partitions: int = 16
     data_dir: Path = Path("data")
+    broker_store: Path | None = None
+    """Where the broker keeps its streams, if that is on this machine: to see its disk fill."""
     postgres_url: str = ""
     listen: str = "127.0.0.1:0"
     listen_fd: int = -1

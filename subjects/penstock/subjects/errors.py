@@ -34,6 +34,10 @@ class StreamFullError(BusError):
     """The stream's `max_bytes` is reached and it discards new messages."""
 
 
+class StorageFullError(PenstockError):
+    """There is no room left where something was to be stored; nothing of it is there."""
+
+
 class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An error as an execution records it and the API shows it.
 

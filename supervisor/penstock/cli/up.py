@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from penstock.cli.arguments import add_data, parser
@@ -28,6 +29,7 @@ from penstock.supervisor.broker import Broker
 from penstock.supervisor.brokers import brokers_of
 from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
+from penstock.supervisor.disk_watch import watch_disk
 from penstock.supervisor.leftovers import end_leftovers
 from penstock.supervisor.listening import listeners
 from penstock.supervisor.log_file import ErrorOutput, LogFile
@@ -200,6 +202,9 @@ class _Up:
                 servers, restart=self._restart, is_ready=self._is_ready, told=self._log
             )
             await tree.start_child(task_child("healer", self._healer.run))
+        restart = partial(self._restart_brokers, servers)
+        watch = partial(watch_disk, self._data.nats, restart, self._log)
+        await tree.start_child(task_child("disk-watch", watch))
         self._data.address_file.write_text(url + "\n")
         print(f"ready {url}", flush=True)
         if self._options.demo:
@@ -242,6 +247,12 @@ class _Up:
     async def _restart_on_request(self, name: str) -> None:
         async with self._healer.busy if self._healer is not None else contextlib.nullcontext():
             await self._restart(name)
+
+    async def _restart_brokers(self, brokers: Broker) -> None:
+        """All at once: each of a cluster gets ready only with the others."""
+        names = map(brokers.program_of, brokers.servers)
+        async with self._healer.busy if self._healer is not None else contextlib.nullcontext():
+            await asyncio.gather(*map(self._restart, names))
 
     async def _restart(self, name: str) -> None:
         """Restart a program of the tree, and return when it is ready."""

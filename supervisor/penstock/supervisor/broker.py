@@ -48,6 +48,10 @@ class Broker:
     def is_cluster(self) -> bool:
         return len(self.servers) > 1
 
+    def program_of(self, server: NatsServer) -> str:
+        """The name under which a server runs in the tree."""
+        return server.name if self.is_cluster else "nats"
+
     @property
     def url(self) -> str:
         """The addresses of all servers, as `NatsBus.connect` takes them."""

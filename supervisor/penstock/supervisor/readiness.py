@@ -7,7 +7,9 @@ answers; only a caller's own deadline or its cancellation ends the waiting.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
+from penstock.subjects.disks import is_full
 from penstock.subjects.errors import PenstockError
 
 _EXPECTED = (OSError, TimeoutError, PenstockError)
@@ -44,3 +46,14 @@ async def wait_for(
             on_outage(reason)
             told = reason
         await asyncio.sleep(pause_s)
+
+
+async def wait_for_room(directory: Path, told: Callable[[str], None]) -> None:
+    """Return when the disk of `directory` has room: a server without any ends as it starts."""
+
+    async def has_some() -> bool:
+        if is_full(directory):
+            raise PenstockError(f"the disk of {directory} is full")
+        return True
+
+    await wait_for(has_some, pauses=pauses_s(0.1, 0.5), on_outage=told)

@@ -29,6 +29,7 @@ from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.log_file import ErrorOutput, LogFile
 from penstock.supervisor.nats import NatsServer
 from penstock.supervisor.process import Program, process_child
+from penstock.supervisor.readiness import wait_for_room
 from penstock.supervisor.spec import ChildSpec, RestartIntensity, SupervisorSpec
 from penstock.supervisor.supervisor import OnEvent, supervisor_child
 
@@ -129,12 +130,13 @@ class _Stack:
 
     def _server(self, server: NatsServer) -> ChildSpec:
         """A server of the broker. Those of a cluster start together: alone none gets ready."""
-        name = server.name if self._broker.is_cluster else "nats"
+        name = self._broker.program_of(server)
         log = self._log(name, is_shown=False)
         program = Program(
             name=name,
             argv=server.argv,
             env=_environment(is_bare=True),
+            before=lambda: wait_for_room(self._data.nats, log),
             probe=lambda pid: self._broker.wait_until_ready(server, log),
             pid_file=self._data.run / f"{name}.pid",
             on_line=log,
@@ -144,11 +146,18 @@ class _Stack:
     def _databases(self) -> list[ChildSpec]:
         if self._postgres is None:
             return []
+        own, log = self._postgres, self._log("postgres", is_shown=False)
+
+        async def before() -> None:
+            await wait_for_room(own.directory, log)
+            await own.before_start()
+
         server = replace(
-            self._postgres.program(),
+            own.program(),
             env=_environment(is_bare=True),
+            before=before,
             pid_file=self._data.run / "postgres.pid",
-            on_line=self._log("postgres", is_shown=False),
+            on_line=log,
         )
         return [process_child(server, shutdown_s=2.0, is_awaited=False)]
 
@@ -174,6 +183,7 @@ class _Stack:
         if role == "projector":
             env["PENSTOCK_POSTGRES_URL"] = self._postgres_url
         if role == "gateway":
+            env["PENSTOCK_BROKER_STORE"] = str(self._data.nats)
             env["PENSTOCK_LISTEN"] = self._settings.url.removeprefix("http://")
             env["PENSTOCK_OWNER_TOKEN_FILE"] = str(self._data.owner_token_file)
         return env

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from penstock.gateway.api.table import ENDPOINTS
 from penstock.gateway.bodies import BODY_BYTES_MAX
 from penstock.gateway.ingress import WINDOW
-from penstock.subjects.errors import StreamFullError
+from penstock.subjects.errors import StorageFullError, StreamFullError
 from tests.unit.gateway.harness import Gateway, chain, gateway, webhook
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -203,6 +203,50 @@ async def test_a_full_stream_is_a_503_at_once_and_heals(
     assert refused.status == 503
     assert refused.headers["retry-after"]
     assert answer.status == 200
+
+
+async def test_a_full_disk_of_the_broker_is_a_507_for_all_that_is_stored_and_heals(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await gw.create(chain("now", webhook("now")))
+    assert gw.front.life.parts is not None
+    room = gw.front.life.parts.ingress.room
+
+    def ignore(subject: str, payload: bytes, on_ack: Any, **more: Any) -> None:
+        """As a broker does that cannot write."""
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gw.bus, "append", ignore)
+        waiting = asyncio.ensure_future(gw.call("POST", "/webhook/now", {}))
+        await asyncio.sleep(0)
+        room.is_disk_full = True
+        answers = [
+            await asyncio.wait_for(waiting, 2),
+            await gw.call("POST", "/webhook/now", {}),
+            await gw.api("POST", "/workflows", chain("other", webhook("other"))),
+        ]
+    room.is_disk_full = False
+
+    assert [(answer.status, answer.headers["retry-after"]) for answer in answers] == [
+        (507, "30")
+    ] * 3
+    assert (await gw.api("GET", "/workflows")).status == 200
+    assert (await gw.call("POST", "/webhook/now", {})).status == 200
+
+
+async def test_a_body_that_finds_no_room_in_the_object_store_is_a_507(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await gw.create(chain("now", webhook("now")))
+
+    async def refuse(data: bytes) -> str:
+        raise StorageFullError("there is no room")
+
+    monkeypatch.setattr(gw.blobs, "put", refuse)
+    upload = await gw.call("POST", "/webhook/now", b"\0", content_type="image/png")
+
+    assert (upload.status, upload.headers["retry-after"]) == (507, "30")
+    assert (await gw.call("POST", "/webhook/now", {})).status == 200
 
 
 async def test_a_body_that_grows_beyond_a_message_is_refused_and_blocks_nobody(

@@ -1,6 +1,8 @@
 """The object store keeps what it said it stored, under names that cannot reach elsewhere."""
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from obstore.store import MemoryStore
 
 from penstock.subjects.blob_objects import StoredObjects
 from penstock.subjects.blobs import BlobError, BlobStore, Place
+from penstock.subjects.errors import StorageFullError
 
 
 @pytest.fixture(params=["directory", "objects"])
@@ -104,5 +107,27 @@ def test_deleting_a_folder_of_segments_leaves_the_others(store: BlobStore) -> No
         assert await store.read(kept, 3) == b"new"
         with pytest.raises(BlobError):
             await store.read(gone, 3)
+
+    asyncio.run(scenario())
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = BlobStore.local(tmp_path / "blobs")
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def scenario() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", refuse)
+            with pytest.raises(StorageFullError):
+                await store.put(b"hello")
+            with pytest.raises(StorageFullError):
+                await store.append("day/one", b"hello")
+        left = [file for file in (tmp_path / "blobs" / "blobs").rglob("*") if file.is_file()]
+        assert left == []
+        assert await store.get(await store.put(b"hello")) == b"hello"
 
     asyncio.run(scenario())

@@ -64,6 +64,8 @@ class Operations:
         if parts is None or not self._life.is_open:
             raise starting()
         parts.metrics.api_requests += 1
+        if method != "GET":
+            parts.ingress.room.check_disk()
         return endpoint, await decode_call(endpoint, parts, scope, headers=headers, receive=receive)
 
 

@@ -87,6 +87,7 @@ def _responses(endpoint: Endpoint, schemas: dict[int, dict[str, Any]]) -> dict[s
         done["content"] = {"application/json": {"schema": schemas[id(endpoint.response)]}}
     problem = {"application/problem+json": {"schema": schemas[id(ProblemDetails)]}}
     responses = {str(endpoint.status): done}
-    for status in sorted({*endpoint.problems, *_ALWAYS}):
+    full = () if endpoint.method == "GET" else (507,)
+    for status in sorted({*endpoint.problems, *_ALWAYS, *full}):
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
     return responses

@@ -1,0 +1,43 @@
+"""The disk under the broker: when it was full and has room again, the broker is restarted.
+
+nats-server keeps the first error of a write until it is restarted, and acknowledges nothing until
+then; while there is no room a restart would only make it worse. Whether it was hurt cannot be seen
+from here, and finding out would cost `up` a connection to the broker for ever. A restart in vain
+costs half a second, after a time in which everything was refused.
+
+All brokers of one machine stand on one disk, so all of them are restarted, at once.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from penstock.subjects.disks import is_full
+from penstock.subjects.errors import PenstockError
+
+PERIOD_S = 0.5
+
+
+async def watch_disk(
+    store: Path, restart: Callable[[], Awaitable[None]], told: Callable[[str], None]
+) -> None:
+    """Run for ever. `restart` restarts every broker; `told` takes log lines."""
+    was_full = False
+    while True:
+        await asyncio.sleep(PERIOD_S)
+        now_full = is_full(store, was_full=was_full)
+        if now_full and not was_full:
+            told(_line(event="disk full", path=str(store)))
+        elif was_full and not now_full:
+            told(_line(event="cure", kind="restart all", why="the disk was full"))
+            try:
+                await restart()
+            except (PenstockError, TimeoutError) as error:
+                told(_line(event="cure failed", kind="restart all", error=str(error)))
+        was_full = now_full
+
+
+def _line(**about: str) -> str:
+    return json.dumps({"at_ms": time.time_ns() // 1_000_000, "program": "penstock.up", **about})
