@@ -30,7 +30,7 @@ _GROUP_EXTRA_BYTES = 128 * MIB
 _SWEEP_S = 1.0
 _WAIT_S = 0.005
 """A step rather waits behind others for less than this than to wake another worker."""
-_SPARE_S = 5.0
+_SPARE_S = 1.0
 _END_S = 2.0
 _RESTART_S = 1.0
 _SERVER_ENDED = "the fork server ended"

@@ -1,6 +1,9 @@
-"""Many requests at a time: all of them, or in batches with a pause between."""
+"""Many requests at a time: all of them, or in batches with a pause between.
 
-import asyncio
+asyncio is imported where it is used: sandbox workers know this node but do not run it, and each of
+them would hold 3 MB for nothing.
+"""
+
 from collections.abc import Awaitable, Callable
 
 from penstock.nodes.http_request_send import HttpError
@@ -13,6 +16,8 @@ Fetch = Callable[[Call, int], Awaitable[list[Item]]]
 
 async def run_batches(call: Call, fetch: Fetch, *, size: int, interval_ms: float) -> Outcome:
     """Run `fetch` for every item, at most `size` at a time (0: all); results in item order."""
+    import asyncio
+
     count = len(call.items)
     size = size if size > 0 else max(count, 1)
     out: list[Item] = []

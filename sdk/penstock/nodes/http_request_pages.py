@@ -5,7 +5,6 @@ read raw and evaluated anew for every page. It always ends: by its own condition
 pages, or because the service answers the same thing over and over.
 """
 
-import asyncio
 import copy
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -67,6 +66,8 @@ async def fetch_pages(
     fetch: Callable[[Request], Awaitable[Response]], request: Request, pagination: Pagination
 ) -> list[Response]:
     """Every page's response, in order."""
+    import asyncio  # here, as in http_request_batches
+
     responses: list[Response] = []
     same = 0
     limit = _limit(pagination)

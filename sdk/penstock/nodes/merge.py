@@ -11,7 +11,6 @@ from penstock.nodes.combining import (
 )
 from penstock.nodes.equality import equality
 from penstock.nodes.matching import Matcher, Matches, checked_fields
-from penstock.nodes.merge_sql import merge_by_query
 from penstock.sdk.call import Call, NodeError
 from penstock.sdk.node import Node
 from penstock.sdk.parameters import as_object, entries
@@ -36,7 +35,7 @@ class Merge(Node):
         elif mode == "chooseBranch":
             items = _chosen(call)
         elif mode == "combineBySql" and call.version >= 3:
-            items = merge_by_query(call, _inputs(call))
+            items = _by_query(call)
         elif mode == "combine":
             items = _combine(call)
         else:
@@ -67,6 +66,13 @@ def _combine(call: Call) -> list[Item]:
     if by == "mergeByPosition":
         return _zipped(call, clash)
     return _matched(call, clash)
+
+
+def _by_query(call: Call) -> list[Item]:
+    # Here, because a database engine is in it, which few merges need.
+    from penstock.nodes.merge_sql import merge_by_query
+
+    return merge_by_query(call, _inputs(call))
 
 
 def _chosen(call: Call) -> list[Item]:
