@@ -23,7 +23,7 @@ def connections(pid: int, port: int) -> int:
     return sum(one.laddr.port == port and one.status == psutil.CONN_ESTABLISHED for one in held)
 
 
-def test_work_is_spread_and_goes_on_when_one_of_each_stands_still(tmp_path: Path) -> None:
+def test_work_is_spread_and_goes_on_when_a_gateway_stands_still(tmp_path: Path) -> None:
     with running(tmp_path / "data", "--gateways", "2", "--actors", "2") as product:
         product.create(chain("spread", webhook("spread"), assign("Set", a="b")))
         gateways = pids_of(product, "penstock.gateway")

@@ -62,6 +62,13 @@ class Stack:
             used[name] = used.get(name, 0.0) + process.memory_info().rss / 1e6
         return used
 
+    def pss_mb(self) -> dict[str, float]:
+        """The same with shared pages divided among those who share them. Linux only."""
+        used: dict[str, float] = {}
+        for name, process in self._processes():
+            used[name] = used.get(name, 0.0) + process.memory_full_info().pss / 1e6
+        return used
+
     def _processes(self) -> list[tuple[str, psutil.Process]]:
         root = psutil.Process(self.process.pid)
         found = [("up", root)]
