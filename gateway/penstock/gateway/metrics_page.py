@@ -1,5 +1,10 @@
-"""The page that Prometheus scrapes at `/metrics`: what the gateway counted, in its words."""
+"""The page that Prometheus scrapes at `/metrics`: what the gateway counted, in its words.
 
+Several gateways on one address answer in turn, so every value says whose it is, by process id:
+without that their counters would seem to jump back and forth.
+"""
+
+import os
 from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -41,11 +46,16 @@ class _Values(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for name, text in _COUNTERS.items():
-            value = getattr(self._metrics, name)
-            yield CounterMetricFamily(f"penstock_gateway_{name}", text, value)
+            yield self._told(CounterMetricFamily, name, text)
         for name, text in _GAUGES.items():
-            value = getattr(self._metrics, name)
-            yield GaugeMetricFamily(f"penstock_gateway_{name}", text, value)
+            yield self._told(GaugeMetricFamily, name, text)
+
+    def _told(
+        self, family: type[CounterMetricFamily | GaugeMetricFamily], name: str, text: str
+    ) -> Metric:
+        told = family(f"penstock_gateway_{name}", text, labels=("pid",))
+        told.add_metric((str(os.getpid()),), getattr(self._metrics, name))
+        return told
 
 
 def page(metrics: Metrics) -> bytes:

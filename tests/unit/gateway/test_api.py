@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,7 +132,8 @@ async def test_unknown_paths_are_problems_and_pages_need_no_token(gw: Gateway) -
         assert answer.headers["content-type"] == "application/problem+json"
     assert (await gw.call("GET", "/healthz")).json == {"status": "alive", "problems": []}
     assert (await gw.call("GET", "/readyz")).status == 200
-    assert b"penstock_gateway_webhook_requests_total" in (await gw.call("GET", "/metrics")).body
+    metrics = (await gw.call("GET", "/metrics")).body.decode()
+    assert f'penstock_gateway_webhook_requests_total{{pid="{os.getpid()}"}} 0.0\n' in metrics
     assert b"<html" in (await gw.call("GET", "/api-docs")).body
     assert (await gw.call("POST", "/healthz")).status == 405
 
