@@ -24,12 +24,10 @@ def ending(status: int) -> str:
 
 def fail(job: Job, reason: str) -> None:
     """End a job with an error: the worker was lost while it ran, for this reason."""
-    if job.done.done():
-        return
     words = _REASONS.get(reason, "The sandbox ended the code: {reason}")
     message = words.format(seconds=job.step.timeout_ms / 1000, reason=reason)
     error = ErrorInfo(message=message, name="SandboxError")
-    job.done.set_result(Outcome(outputs=None, error=error))
+    job.on_outcome(Outcome(outputs=None, error=error))
 
 
 def refused(why: str) -> Outcome:

@@ -5,11 +5,14 @@ in process. It decides nothing about retries or flow; it makes sure that whateve
 a result comes out.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import msgspec
 
+from penstock.sandbox_host.once import OnResult
 from penstock.sandbox_host.pool import ProcessPool
 from penstock.sandbox_host.scopes import scope_of
 from penstock.sandbox_host.static_data import StaticDataReader, asks_for_static_data
@@ -24,6 +27,24 @@ Plans = Callable[[str], Awaitable[Plan]]
 
 _DOCUMENTS_MAX = 512
 _encode = msgspec.json.Encoder().encode
+
+
+class _Ready(NamedTuple):
+    """What it takes to give steps of a node to workers, once its plan is here."""
+
+    node: PlanNode
+    document: bytes
+    timezone: str
+
+
+class _Begun:
+    """When a run began."""
+
+    __slots__ = ("at_ms", "clock_ns")
+
+    def __init__(self) -> None:
+        self.at_ms = time.time_ns() // 1_000_000
+        self.clock_ns = time.perf_counter_ns()
 
 
 class Executor:
@@ -45,38 +66,69 @@ class Executor:
         self._services = services
         self._static_data = static_data
         self._documents: dict[str, bytes] = {}
+        self._ready: dict[tuple[str, int], _Ready] = {}
+
+    def start(self, step: Step, on_result: OnResult) -> "asyncio.Task[StepResult] | None":
+        """Call back with what `run` gives, by a task only where something must be awaited; the
+        task, so that it can be cancelled, and then nobody is called."""
+        ready = self._ready.get((step.plan, step.node))
+        if ready is not None:
+            self._submit(step, ready, on_result)
+            return None
+        task = asyncio.ensure_future(self.run(step))
+
+        def ended(done: asyncio.Task[StepResult]) -> None:
+            if not done.cancelled():
+                on_result(done.result())
+
+        task.add_done_callback(ended)
+        return task
+
+    def _submit(self, step: Step, ready: _Ready, on_result: OnResult) -> None:
+        begun = _Begun()
+
+        def ended(outcome: Outcome) -> None:
+            on_result(self._result(step, begun, _believed(ready.node, outcome)))
+
+        try:
+            self._pool.submit(step, ready.document, ended, timezone=ready.timezone)
+        except Exception as error:
+            on_result(self._result(step, begun, _internal(error)))
 
     async def run(self, step: Step) -> StepResult:
         """The result of `step`; an exception of ours becomes an outcome too."""
-        started_ms = time.time_ns() // 1_000_000
-        started = time.perf_counter_ns()
+        begun = _Begun()
         try:
             outcome = await self._outcome(step)
         except Exception as error:
-            text = f"{type(error).__name__}: {error}"
-            outcome = Outcome(outputs=None, error=ErrorInfo(message=text, name="internal"))
+            outcome = _internal(error)
+        return self._result(step, begun, outcome)
+
+    def _result(self, step: Step, begun: "_Begun", outcome: Outcome) -> StepResult:
         return StepResult(
             execution=step.execution,
             seq=step.seq,
             attempt=step.attempt,
             outcome=outcome,
             host=self.host_id,
-            started_ms=started_ms,
-            took_us=(time.perf_counter_ns() - started) // 1000,
+            started_ms=begun.at_ms,
+            took_us=(time.perf_counter_ns() - begun.clock_ns) // 1000,
         )
 
     async def _outcome(self, step: Step) -> Outcome:
         plan = await self._plans(step.plan)
         node = plan.nodes[step.node]
         if node.tier == "process" or node.needs_engine:
-            await self._give_static_data(node, step)
-            outcome = await self._pool.run(step, self._document(plan), timezone=plan.timezone)
+            ready = _Ready(node, self._document(plan), plan.timezone)
+            if asks_for_static_data(node):
+                await self._give_static_data(step)
+            else:
+                self._ready[step.plan, step.node] = ready
+            outcome = await self._pool.run(step, ready.document, timezone=ready.timezone)
             return _believed(node, outcome)
         return await run_node_async(scope_of(plan, step), self._services)
 
-    async def _give_static_data(self, node: PlanNode, step: Step) -> None:
-        if not asks_for_static_data(node):
-            return
+    async def _give_static_data(self, step: Step) -> None:
         if self._static_data is not None:
             await self._static_data.fill(step)
         elif step.static is None:
@@ -87,8 +139,14 @@ class Executor:
         if body is None:
             if len(self._documents) >= _DOCUMENTS_MAX:
                 self._documents.clear()
+                self._ready.clear()
             body = self._documents[plan.hash] = _encode(plan.document)
         return body
+
+
+def _internal(error: Exception) -> Outcome:
+    text = f"{type(error).__name__}: {error}"
+    return Outcome(outputs=None, error=ErrorInfo(message=text, name="internal"))
 
 
 def _believed(node: PlanNode, outcome: Outcome) -> Outcome:

@@ -12,9 +12,10 @@ Back-pressure: a host asks for messages while it has free slots, and for nothing
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from penstock.sandbox_host.executor import Executor
-from penstock.sandbox_host.once import Once
+from penstock.sandbox_host.once import Once, OnResult
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Bus, Message, WorkSubscription
 from penstock.subjects.codec import Codec, CodecError
@@ -51,13 +52,13 @@ class TierServer:
     def __init__(self, bus: Bus, executor: Executor, *, region: str, tier: str, slots: int) -> None:
         self._bus = bus
         self._executor = executor
-        self._once = Once(executor.run)
+        self._once = Once(self._start)
         self._region = region
         self._tier = tier
         self._slots = slots
         self._batches: set[_Batch] = set()
         self._outboxes: dict[int, _Outbox] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[StepResult]] = set()
         self._appended = 0
         self._work: WorkSubscription | None = None
         self._ticker: asyncio.TimerHandle | None = None
@@ -119,7 +120,11 @@ class TierServer:
         self._batches.add(batch)
         self._is_idle.clear()
         for step in steps:
-            task = asyncio.ensure_future(self._run(batch, step))
+            self._once.run(step, partial(self._ran, batch, step.partition))
+
+    def _start(self, step: Step, on_result: OnResult) -> None:
+        task = self._executor.start(step, on_result)
+        if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -133,14 +138,13 @@ class TierServer:
 
         bury(self._bus, self._region, letter_of(message, UNREADABLE, error.message), stored)
 
-    async def _run(self, batch: _Batch, step: Step) -> None:
-        result = await self._once.run(step)
-        outbox = self._outboxes.setdefault(step.partition, _Outbox())
+    def _ran(self, batch: _Batch, partition: int, result: StepResult) -> None:
+        outbox = self._outboxes.setdefault(partition, _Outbox())
         outbox.waiting.append((batch, result))
         if not outbox.is_sending:
             outbox.is_sending = True
             # With the next turn of the loop: what became ready in this one leaves together.
-            asyncio.get_running_loop().call_soon(self._flush, step.partition)
+            asyncio.get_running_loop().call_soon(self._flush, partition)
 
     def _flush(self, partition: int) -> None:
         outbox = self._outboxes[partition]

@@ -8,9 +8,11 @@ a time-out) loses the worker: the head fails with the reason, those behind it go
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import socket
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -46,15 +48,15 @@ Key = tuple[str, str]
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A step that waits for its outcome. `losses` counts workers that died under it."""
+    """A step that waits for its outcome, of which `on_outcome` is told once."""
 
     step: Step
     document: bytes
-    done: "asyncio.Future[Outcome]"
+    on_outcome: Callable[[Outcome], None]
     timezone: str
 
     @property
-    def key(self) -> "Key":
+    def key(self) -> Key:
         return self.step.tenant, self.step.plan
 
 
@@ -118,8 +120,9 @@ class Lane:
             self.key = job.key
             self._send(_encode(Setup(step.plan, job.document, job.timezone)))
         assert self.key == job.key
+        body = _encode(Work(self._ticket + len(self.jobs) + 1, step))
         self.jobs.append(job)
-        self._send(_encode(Work(self._ticket + len(self.jobs), step)))
+        self._send(body)
         if len(self.jobs) == 1:
             self._watch_head()
 
@@ -214,12 +217,11 @@ class Lane:
             return
         self._ticket += 1
         job = self.jobs.popleft()
-        if not job.done.done():
-            job.done.set_result(message.outcome)
         took_s = self._loop.time() - self._head_since_s
         self._pace_s += (took_s - self._pace_s) * _PACE_WEIGHT
         self._watch_head()
         self.idle_since_s = self._head_since_s
+        job.on_outcome(message.outcome)
         self.owner.lane_is_free(self)
 
     def lose(self, reason: str) -> None:
@@ -239,6 +241,24 @@ class Lane:
         if self.pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process has not ended: a pidfd is readable once it has."""
+        if self.pidfd < 0:
+            return False
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return not poll.poll(0)
+
+    @property
+    def pid(self) -> int:
+        """The process as this namespace numbers it; -1 when it is gone already."""
+        with open(f"/proc/self/fdinfo/{self.pidfd}") as lines:  # noqa: PTH123
+            for line in lines:
+                if line.startswith("Pid:"):
+                    return int(line.split()[1])
+        return -1
 
     def release(self) -> None:
         """Give back what the kernel holds for the worker, after its process ended."""

@@ -10,8 +10,8 @@ What is kept is bounded by count and by bytes, the oldest goes first. It does no
 hosts run: a step of a host that died, or that a second host is given, does run again.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from penstock.subjects.messages import Step, StepResult
 
@@ -19,14 +19,23 @@ RESULTS_MAX = 1000
 BYTES_MAX = 16 << 20
 
 _Key = tuple[str, int, int]
+OnResult = Callable[[StepResult], None]
+
+
+@dataclass(slots=True)
+class _Running:
+    """A step from its begin until its result is stored."""
+
+    waiting: list[OnResult] = field(default_factory=list)
+    result: StepResult | None = None
 
 
 class Once:
-    """Runs steps by `run`. All calls belong to one event loop."""
+    """Runs steps by `run`, which calls back once with the result, at once or later."""
 
     def __init__(
         self,
-        run: Callable[[Step], Awaitable[StepResult]],
+        run: Callable[[Step, OnResult], None],
         *,
         results_max: int = RESULTS_MAX,
         bytes_max: int = BYTES_MAX,
@@ -34,29 +43,38 @@ class Once:
         self._run = run
         self._results_max = results_max
         self._bytes_max = bytes_max
-        self._running: dict[_Key, asyncio.Future[StepResult]] = {}
+        self._running: dict[_Key, _Running] = {}
         self._answered: dict[_Key, tuple[StepResult, int]] = {}
         self._bytes = 0
 
-    async def run(self, step: Step) -> StepResult:
-        """The result of `step`, from the one time that it runs here."""
+    def run(self, step: Step, on_result: OnResult) -> None:
+        """Call back with the result of `step`, from the one time that it runs here."""
         key = (step.execution, step.seq, step.attempt)
         kept = self._answered.get(key)
         if kept is not None:
-            return kept[0]
+            on_result(kept[0])
+            return
         running = self._running.get(key)
-        if running is not None:
-            # Shielded: a cancelled second waiter must not take the first one's result away.
-            return await asyncio.shield(running)
-        running = self._running[key] = asyncio.get_running_loop().create_future()
+        if running is not None and running.result is not None:
+            on_result(running.result)
+        elif running is not None:
+            running.waiting.append(on_result)
+        else:
+            running = self._running[key] = _Running([on_result])
+            self._begin(step, key, running)
+
+    def _begin(self, step: Step, key: _Key, running: _Running) -> None:
+        def ended(result: StepResult) -> None:
+            running.result = result
+            waiting, running.waiting = running.waiting, []
+            for on_result in waiting:
+                on_result(result)
+
         try:
-            result = await self._run(step)
+            self._run(step, ended)
         except BaseException:
             del self._running[key]
-            running.cancel()
             raise
-        running.set_result(result)
-        return result
 
     def stored(self, result: StepResult, payload_bytes: int) -> None:
         """`result` is with the broker; from now on it may be forgotten when others need room."""

@@ -11,9 +11,9 @@ by a namespace or by Landlock. Without it the pool refuses, unless it was told t
 
 import asyncio
 import os
-import select
 import sys
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from penstock.sandbox_host.cgroups import Groups
@@ -127,7 +127,7 @@ class ProcessPool(LaneOwner):
     async def _until_ended(self) -> None:
         """Killed workers take a moment to end, and their groups can go only after them."""
         deadline = asyncio.get_running_loop().time() + _END_S
-        while any(map(_is_alive, self._ending.values())):
+        while any(lane.is_alive for lane in self._ending.values()):
             if asyncio.get_running_loop().time() > deadline:
                 return
             await asyncio.sleep(0.005)
@@ -142,15 +142,32 @@ class ProcessPool(LaneOwner):
     async def run(
         self, step: Step, document: bytes, *, timezone: str = DEFAULT_TIMEZONE
     ) -> Outcome:
-        """The outcome of `step`. `document` is the workflow's JSON, `timezone` what holds where
-        it names none; never raises for user code."""
+        """`submit`, awaited."""
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def on_outcome(outcome: Outcome) -> None:
+            if not done.done():  # whoever waits may be gone
+                done.set_result(outcome)
+
+        self.submit(step, document, on_outcome, timezone=timezone)
+        return await done
+
+    def submit(
+        self,
+        step: Step,
+        document: bytes,
+        on_outcome: Callable[[Outcome], None],
+        *,
+        timezone: str = DEFAULT_TIMEZONE,
+    ) -> None:
+        """Call back with the outcome of `step`, now or later. `document` is the workflow's JSON,
+        `timezone` what holds where it names none; user code makes nothing be raised."""
         if self._failed:
-            return refused(self._failed)
+            on_outcome(refused(self._failed))
+            return
         if not step.timeout_ms:
             step.timeout_ms = self._settings.timeout_ms
-        job = Job(step, document, asyncio.get_running_loop().create_future(), timezone)
-        self._place(job)
-        return await job.done
+        self._place(Job(step, document, on_outcome, timezone))
 
     # ---- placing
 
@@ -245,7 +262,7 @@ class ProcessPool(LaneOwner):
 
     def _attach(self, lane: Lane) -> None:
         group = self._groups.create() if self._groups else None
-        pid = _pid_of(lane.pidfd)
+        pid = lane.pid
         if group is None or pid <= 0:
             return
         lane.group = group
@@ -282,8 +299,7 @@ class ProcessPool(LaneOwner):
         for lane in list(self._lanes.values()):
             lane.lose("refused")
         for job in self._take_waiting():
-            if not job.done.done():
-                job.done.set_result(refused(why))
+            job.on_outcome(refused(why))
 
     def lane_is_free(self, lane: Lane) -> None:
         if not self._waiting:
@@ -367,21 +383,3 @@ class ProcessPool(LaneOwner):
             except PenstockError:
                 await asyncio.sleep(_RESTART_S)
         self._refill()
-
-
-def _is_alive(lane: Lane) -> bool:
-    """A pidfd is readable once its process has ended."""
-    if lane.pidfd < 0:
-        return False
-    poll = select.poll()
-    poll.register(lane.pidfd, select.POLLIN)
-    return not poll.poll(0)
-
-
-def _pid_of(pidfd: int) -> int:
-    """The process behind a pidfd as this namespace numbers it; -1 when it is gone already."""
-    with open(f"/proc/self/fdinfo/{pidfd}") as lines:  # noqa: PTH123
-        for line in lines:
-            if line.startswith("Pid:"):
-                return int(line.split()[1])
-    return -1

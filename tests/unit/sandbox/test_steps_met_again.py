@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from penstock.sandbox_host.host import STEPS, TierServer
-from penstock.sandbox_host.once import Once
+from penstock.sandbox_host.once import Once, OnResult
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_memory import MemoryBus
@@ -27,10 +29,16 @@ class CountingExecutor:
     def __init__(self) -> None:
         self.ran: list[int] = []
 
-    async def run(self, step: Step) -> StepResult:
+    def start(self, step: Step, on_result: OnResult) -> None:
         self.ran.append(step.seq)
-        await asyncio.sleep(LONG_S)
-        return StepResult(step.execution, step.seq, step.attempt, Outcome([[]]), "h1", 0, 1)
+        result = StepResult(step.execution, step.seq, step.attempt, Outcome([[]]), "h1", 0, 1)
+        asyncio.get_running_loop().call_later(LONG_S, on_result, result)
+
+
+async def result_of(once: Once, asked: Step) -> StepResult:
+    done: asyncio.Future[StepResult] = asyncio.get_running_loop().create_future()
+    once.run(asked, done.set_result)
+    return await done
 
 
 class World:
@@ -116,11 +124,11 @@ def test_a_step_sent_again_after_its_answer_was_lost_is_answered_again_without_r
 def test_another_attempt_of_a_step_runs() -> None:
     async def main() -> None:
         executor = CountingExecutor()
-        once = Once(executor.run)
+        once = Once(executor.start)
         first, second = step(b"{}"), step(b"{}")
         second.attempt += 1
 
-        await asyncio.gather(once.run(first), once.run(second))
+        await asyncio.gather(result_of(once, first), result_of(once, second))
 
         assert executor.ran == [1, 1]
 
@@ -130,12 +138,12 @@ def test_another_attempt_of_a_step_runs() -> None:
 def test_what_is_remembered_is_bounded_by_count_and_by_bytes() -> None:
     async def main() -> None:
         executor = CountingExecutor()
-        once = Once(executor.run, results_max=2, bytes_max=100)
+        once = Once(executor.start, results_max=2, bytes_max=100)
 
         async def answer(number: int, payload_bytes: int) -> None:
             asked = step(b"{}")
             asked.seq = number
-            once.stored(await once.run(asked), payload_bytes)
+            once.stored(await result_of(once, asked), payload_bytes)
 
         for number in (1, 2, 3, 1):  # the third takes the place of the first
             await answer(number, 10)
@@ -148,17 +156,38 @@ def test_what_is_remembered_is_bounded_by_count_and_by_bytes() -> None:
     virtual.run(main())
 
 
-def test_a_step_whose_run_was_cut_short_runs_when_it_comes_again() -> None:
+def test_a_step_that_could_not_be_begun_runs_when_it_comes_again() -> None:
     async def main() -> None:
         executor = CountingExecutor()
-        once = Once(executor.run)
-        cut = asyncio.ensure_future(once.run(step(b"{}")))
-        await asyncio.sleep(1)
-        cut.cancel()
-        await asyncio.gather(cut, return_exceptions=True)
+        failures = [RuntimeError("no")]
 
-        await once.run(step(b"{}"))
+        def start(step: Step, on_result: OnResult) -> None:
+            if failures:
+                raise failures.pop()
+            executor.start(step, on_result)
 
-        assert executor.ran == [1, 1]
+        once = Once(start)
+        with pytest.raises(RuntimeError):
+            await result_of(once, step(b"{}"))
+
+        await result_of(once, step(b"{}"))
+
+        assert executor.ran == [1]
+
+    virtual.run(main())
+
+
+def test_whoever_asks_while_a_step_runs_or_waits_to_be_stored_gets_its_result() -> None:
+    async def main() -> None:
+        executor = CountingExecutor()
+        once = Once(executor.start)
+
+        first, second = await asyncio.gather(
+            result_of(once, step(b"{}")), result_of(once, step(b"{}"))
+        )
+        third = await result_of(once, step(b"{}"))
+
+        assert first is second is third
+        assert executor.ran == [1]
 
     virtual.run(main())
