@@ -24,6 +24,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.actors.continuity import Continuity
 from penstock.actors.execution.events import Event, Started
 from penstock.subjects.bus import Message
 from penstock.subjects.codec import Codec, CodecError
@@ -179,6 +180,9 @@ class JournalReader:
         self.input_seq = input_seq
         self.record_seq = record_seq
         self.last: Record | None = None
+        self.gap = ""
+        """What of the journal is lost, for people; empty as long as records follow each other."""
+        self._continuity = Continuity()
         self._beyond = frozenset(beyond)
         self.taken: dict[str, int] = {}
         """Requests beyond `input_seq` that are already started or held, with their sequence."""
@@ -198,9 +202,12 @@ class JournalReader:
         if not is_journal(message.subject):
             self._input(message)
             return None
-        if message.sequence <= self.record_seq:
+        if message.sequence < self.record_seq:
             return None
-        record = RECORDS.decode(message.payload)
+        record: Record = RECORDS.decode(message.payload)
+        self.gap = self._continuity.gap(record) or self.gap
+        if message.sequence == self.record_seq:
+            return None
         for entry in record.entries:
             if type(entry) is Happened:
                 self._join(entry)

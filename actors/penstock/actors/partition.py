@@ -71,7 +71,7 @@ class Partition(Parts):
         """Take the partition over and go live. `WrongLastSequenceError`: somebody else was
         faster; another `BusError`: try again with a new Partition."""
         shared = self.shared
-        takeover = Takeover(shared.bus, shared.region, self.number)
+        takeover = Takeover(shared.bus, shared.region, self.number, accepts_gap=shared.accepts_gap)
         opened = await takeover.open_epoch(shared.owner, shared.clock.now_ms())
         self.epoch = opened.record.epoch
         self.committer.begin(opened.sequence)

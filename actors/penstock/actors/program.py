@@ -96,6 +96,7 @@ async def _serve(config: Config) -> int:
         REGISTRY,
         resume_url=ResumeUrls(config.public_url, keys),
         timezone=config.timezone,
+        accepts_gap=config.accepts_journal_gap,
     )
     await shared.start()
     host = Host(shared, pid=os.getpid())

@@ -35,7 +35,7 @@ class Live(Protocol):
 class Shared:
     """One host's connection, clock and caches. `owner` names the process, never used twice;
     `timezone` is that of workflows which name none; `snapshot_s` how old a partition's snapshot
-    gets while there is work."""
+    gets while there is work; `accepts_gap`: own partitions whose journal lacks records."""
 
     bus: Bus
     clock: Clock
@@ -46,6 +46,7 @@ class Shared:
     resume_url: ResumeUrl = unsigned
     timezone: str = DEFAULT_TIMEZONE
     snapshot_s: float = SNAPSHOT_S
+    accepts_gap: bool = False
     plans: Plans = field(init=False)
     directory: Directory = field(init=False)
     marks: Marks = field(init=False)

@@ -7,6 +7,7 @@ cost is that of what is open.
 """
 
 import asyncio
+import logging
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,13 +30,20 @@ from penstock.actors.table import Kept, Waiting, unpack
 from penstock.subjects import names
 from penstock.subjects.appending import appended
 from penstock.subjects.bus import Bus, Message
-from penstock.subjects.errors import BusError, WrongLastSequenceError
+from penstock.subjects.errors import BusError, PenstockError, WrongLastSequenceError
 from penstock.subjects.messages import Reply, RunRequest
 from penstock.workflow.plan import Plan
 from penstock.workflow.scope import ResumeUrl
 
 SLICE = 500
 STALL_S = 5.0
+TORN = "Records of this execution are lost from the journal"
+_REMEDY = (
+    "restore the broker's data as it was; to go on without what is lost, where steps may be done"
+    " twice, set PENSTOCK_ACCEPTS_JOURNAL_GAP=true for one start"
+)
+
+log = logging.getLogger("penstock.actors")
 
 
 class Opened(NamedTuple):
@@ -55,7 +63,9 @@ class Grown(msgspec.Struct, gc=False):
 class Replayed:
     """The partition as the journal tells it."""
 
-    def __init__(self, head: Head | None, chunks: list[Chunk]) -> None:
+    def __init__(
+        self, head: Head | None, chunks: list[Chunk], *, accepts_gap: bool = False
+    ) -> None:
         self.rest = head.rest if head else Rest()
         self.done_seq = head.done_seq if head else 0
         self.reader = JournalReader(
@@ -75,10 +85,15 @@ class Replayed:
         self.others: list[Entry] = []
         """Entries of other actors than executions, in order."""
         self.count = 0
+        self.torn: set[str] = set()
+        """Executions whose beginning is lost; there are some only where a gap is accepted."""
+        self.accepts_gap = accepts_gap
 
     def feed(self, message: Message) -> None:
-        """Take one message of `exec.<region>.<p>.>`."""
+        """Take one message of `exec.<region>.<p>.>`; `PenstockError` where records are lost."""
         record = self.reader.feed(message)
+        if self.reader.gap and not self.accepts_gap:
+            raise PenstockError(f"the journal has a gap: {self.reader.gap}", remedy=_REMEDY)
         if record is None:
             return
         self.done_seq = record.done_seq
@@ -98,6 +113,7 @@ class Replayed:
         execution, events = entry.execution, entry.events
         if type(events[-1]) is Finished:
             self.grown.pop(execution, None)
+            self.torn.discard(execution)
             self.kept.pop(execution, None)
             self.held.pop(execution, None)
             self.ended.append(execution)
@@ -110,6 +126,10 @@ class Replayed:
             return
         grown = self.grown.get(execution)
         if grown is None:
+            if self.reader.gap and execution not in self.kept:
+                self.torn.add(execution)
+                self.held.pop(execution, None)
+                return
             self.grown[execution] = Grown(self.kept.pop(execution), events)
         else:
             grown.events.extend(events)
@@ -128,10 +148,11 @@ class Replayed:
 
 
 class Takeover:
-    """The steps of taking over, for one partition."""
+    """The steps of taking over, for one partition. `accepts_gap`: also where records are lost."""
 
-    def __init__(self, bus: Bus, region: str, partition: int) -> None:
+    def __init__(self, bus: Bus, region: str, partition: int, *, accepts_gap: bool = False) -> None:
         self._bus = bus
+        self._accepts_gap = accepts_gap
         self._journal = names.journal(region, partition)
         self._all = names.partition_all(region, partition)
 
@@ -162,9 +183,10 @@ class Takeover:
             raise
 
     async def replay(self, store: SnapshotStore, up_to: int) -> Replayed:
-        """The partition's state after the record at `up_to`."""
-        loaded = await store.load()
-        replayed = Replayed(*loaded) if loaded else Replayed(None, [])
+        """The partition's state after the record at `up_to`. `PenstockError` where records between
+        are lost, unless that is accepted: then as much of it as can be known."""
+        head, chunks = await store.load() or (None, [])
+        replayed = Replayed(head, chunks, accepts_gap=self._accepts_gap)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         heard = loop.time()
@@ -192,6 +214,8 @@ class Takeover:
             done.result()
         finally:
             follow.close()
+        if replayed.reader.gap:
+            log.error("%s has a gap: %s; going on", self._journal, replayed.reader.gap)
         return replayed
 
 
@@ -203,7 +227,7 @@ async def rebuild(
     Idle ones stay in `replayed.kept`.
     """
     states: list[State] = []
-    lost: list[tuple[str, str]] = []
+    lost = [(execution, TORN) for execution in replayed.torn]
     busy = [kept for kept in replayed.kept.values() if not kept.is_idle]
     for kept in busy:
         del replayed.kept[kept.execution]
@@ -214,8 +238,13 @@ async def rebuild(
         plan = plans.get(grown.base.plan) or await plans.load(grown.base.plan)
         if isinstance(plan, str):
             lost.append((execution, plan))
-        else:
+            continue
+        try:
             states.append(build(plan, grown, resume_url))
+        except Exception:
+            if not replayed.reader.gap:
+                raise
+            lost.append((execution, TORN))
     return states, lost
 
 

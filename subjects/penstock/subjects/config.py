@@ -44,6 +44,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """How long the history of an execution that is over is kept; 0: for ever."""
     accepts_history_gap: bool = False
     """Go on with a database that lacks what the broker no longer holds."""
+    accepts_journal_gap: bool = False
+    """Go on with partitions whose journal lacks records."""
     timezone: str = DEFAULT_TIMEZONE
     """Of workflows that name none."""
     log_level: str = "info"

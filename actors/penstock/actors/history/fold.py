@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from penstock.actors.continuity import Continuity
 from penstock.actors.history import shapes
 from penstock.actors.history.rows import Row, day_of
 from penstock.subjects.bus import Message
@@ -80,6 +81,7 @@ class Fold:
         self._bodies: dict[str, Body] = {}
         self._touched: set[str] = set()
         self._lost: list[str] = []
+        self._continuities: dict[str, Continuity] = {}
 
     def feed(self, message: Message) -> None:
         """Take in the next message of the stream; `NewerVersionError` when it is a record of a
@@ -131,6 +133,10 @@ class Fold:
 
     def _record(self, window: dict[str, _Waiting], message: Message, *, is_known: bool) -> None:
         record = _RECORDS.decode(message.payload)
+        partition = message.subject.split(".", 3)[2]
+        gap = self._continuities.setdefault(partition, Continuity()).gap(record)
+        if gap and not is_known:
+            self._lost.append(f"the journal of partition {partition} has a gap: {gap}")
         for entry in record.entries:
             if type(entry) is shapes.Happened:
                 if is_known:

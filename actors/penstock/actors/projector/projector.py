@@ -217,6 +217,7 @@ class Projector:
             await writer.store_rows(connection, batch)
             for sentence in batch.lost:
                 log.error("the history lacks something: %s", sentence)
+                self.gap = self.gap or f"the history lacks something: {sentence}"
             await self._move(batch.position)
             self._delay_s = RETRY_FIRST_S
         self._floors.update(batch.floors)
