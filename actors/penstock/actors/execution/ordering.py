@@ -62,7 +62,7 @@ def settle(state: State) -> None:
         entry = stack[0]
         node = state.plan.nodes[entry.node]
         if state.plan.order == "v0" and _lacks_input(state, entry):
-            stack.rotate(-1)
+            stack.append(stack.pop(0))
             turned += 1
             if turned > len(stack):
                 state.failure = ENDLESS
@@ -73,12 +73,12 @@ def settle(state: State) -> None:
                     entry.inputs[number] = paired_input(items, number)
             return
         else:
-            stack.popleft()
+            stack.pop(0)
 
 
 def _push(state: State, entry: Entry) -> None:
     if state.plan.order == "v1":
-        state.stack.appendleft(entry)
+        state.stack.insert(0, entry)
     else:
         state.stack.append(entry)
 

@@ -3,7 +3,6 @@
 Array-like: append fields at the end with a default; never reorder.
 """
 
-from collections import deque
 from typing import Any
 
 import msgspec
@@ -108,7 +107,7 @@ def load(plan: Plan, dumped: Dumped) -> State:
     state = State(plan, dumped.request)
     state.info.resuming = dumped.resume_url
     state.info.custom = dumped.custom
-    state.stack = deque(_load_entry(entry) for entry in dumped.stack)
+    state.stack = [_load_entry(entry) for entry in dumped.stack]
     state.slots = {slots[0].node: [_load_entry(s) for s in slots] for slots in dumped.slots}
     state.runs = {
         node: [Run(run.outputs, run.sources) for run in runs] for node, runs in dumped.runs.items()

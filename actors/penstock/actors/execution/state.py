@@ -6,7 +6,6 @@ may still look at (`Plan.kept`).
 """
 
 import zlib
-from collections import deque
 from typing import Any
 
 import msgspec
@@ -100,7 +99,7 @@ class State:
         )
         self.status = ""
         self.started_ms = 0
-        self.stack: deque[Entry] = deque()
+        self.stack: list[Entry] = []
         self.slots: dict[int, list[Entry]] = {}
         self.runs: dict[int, list[Run]] = {}
         self.counts = [0] * len(plan.nodes)

@@ -76,7 +76,7 @@ def _ran(state: State, event: Ran) -> None:
         state.last_outputs = []
         return
     if outputs is None:
-        state.stack.popleft()
+        state.stack.pop(0)
         settle(state)
         return
     if event.same >= 0:
@@ -103,7 +103,7 @@ def put_out(state: State, entry: Entry, outputs: Outputs) -> None:
     state.last = node
     state.last_outputs = outputs
     if not move_on(state, entry, outputs, run):
-        state.stack.popleft()
+        state.stack.pop(0)
         follow(state, node, outputs, run)
         settle(state)
 
