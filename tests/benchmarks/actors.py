@@ -1,6 +1,6 @@
 """W4: the engine alone. Batches of runs, a real broker, an actor host, a trivial sandbox host.
 
-    python -m tests.benchmarks.actors [--executions 20000] [--steps dispatched] [--partitions 2]
+    python -m tests.benchmarks.actors [--steps dispatched] [--executions 20000] [--hosts 2]
 
 Prints executions per second from the first publish to the last end, and the CPU time of each
 process per execution. Everything is durable: the broker syncs each write.
@@ -154,7 +154,9 @@ def bench(url: str, server: int, chosen: argparse.Namespace) -> dict[str, Any]:
     asyncio.run(prepare(url, document))
     watched = {"nats-server": psutil.Process(server), "load": psutil.Process()}
     with contextlib.ExitStack() as stack:
-        watched["actors"] = psutil.Process(stack.enter_context(actor_host(url, chosen.partitions)))
+        for number in range(chosen.hosts):
+            pid = stack.enter_context(actor_host(url, chosen.partitions))
+            watched[f"actors {number}"] = psutil.Process(pid)
         if chosen.steps == "dispatched":
             argv = [sys.executable, "-m", "tests.benchmarks.actors", "--sandbox", url]
             host = stack.enter_context(subprocess.Popen(argv))
@@ -165,12 +167,12 @@ def bench(url: str, server: int, chosen: argparse.Namespace) -> dict[str, Any]:
         count = chosen.executions
         took_s = asyncio.run(load(url, content_hash(document), count, chosen.partitions))
         spent = {name: _cpu_s(process) - before[name] for name, process in watched.items()}
-        rss = watched["actors"].memory_info().rss / 1e6
+        rss = max(_rss_mb(process) for name, process in watched.items() if "actors" in name)
     return {
         "steps": chosen.steps,
         "executions_per_s": round(count / took_s),
         "cpu_us_per_execution": {name: round(1e6 * s / count, 1) for name, s in spent.items()},
-        "actors_rss_mb": round(rss),
+        "actors_rss_mb": rss,
     }
 
 
@@ -198,12 +200,17 @@ def _cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
+def _rss_mb(process: psutil.Process) -> int:
+    return round(process.memory_info().rss / 1e6)
+
+
 def main() -> int:
     """Print one line of JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.actors")
     parser.add_argument("--executions", type=int, default=20_000)
     parser.add_argument("--steps", choices=("inline", "dispatched"), default="inline")
     parser.add_argument("--partitions", type=int, default=2)
+    parser.add_argument("--hosts", type=int, default=1, help="processes that share the partitions")
     parser.add_argument("--sandbox", default="", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.sandbox:

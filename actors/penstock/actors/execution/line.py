@@ -36,9 +36,12 @@ def run_line(turn: Turn, steps_max: int) -> int:
             break  # the general way finds out again, and says it properly
         if scope.written is not None:
             break
-        thin, same = without_copies(items, outputs)
-        passed = len(items) if same >= 0 else 0
-        turn.events.append(Ran(node, thin, now_ms, same=same, passed=passed))
+        if len(outputs) == 1 and outputs[0] is not items:
+            ran = Ran(node, outputs, now_ms)
+        else:
+            thin, same = without_copies(items, outputs)
+            ran = Ran(node, thin, now_ms, same=same, passed=len(items) if same >= 0 else 0)
+        turn.events.append(ran)
         ran_plainly(state, entry, outputs)
         count += 1
     return count
