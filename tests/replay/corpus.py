@@ -60,6 +60,20 @@ def replay(corpus: Corpus) -> Any:
     return msgspec.to_builtins(told, str_keys=True)
 
 
+def as_known_then(meaning: Any, then: Any) -> Any:
+    """Only what `then` knew of: later versions append fields to entries, which are arrays."""
+    for partition, before in zip(meaning, then, strict=True):
+        others = zip(partition["others"], before["others"], strict=True)
+        partition["others"] = [_cut(entry, known) for entry, known in others]
+    return meaning
+
+
+def _cut(value: Any, known: Any) -> Any:
+    if isinstance(value, list) and isinstance(known, list):
+        return [_cut(*pair) for pair in zip(value, known, strict=False)]
+    return value
+
+
 def _replay_partition(messages: list[tuple[str, bytes, int]], plans: dict[str, Plan]) -> Any:
     replayed = Replayed(None, [])
     reader = JournalReader()

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.replay.corpus import files, read, replay
+from tests.replay.corpus import as_known_then, files, read, replay
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
@@ -14,7 +14,7 @@ def test_a_released_versions_journals_mean_what_they_meant(path: Path) -> None:
 
     meaning = msgspec.msgpack.decode(msgspec.msgpack.encode(replay(corpus)))
 
-    assert meaning == corpus.meaning
+    assert as_known_then(meaning, corpus.meaning) == corpus.meaning
 
 
 def test_the_corpus_holds_what_can_be_in_a_journal() -> None:

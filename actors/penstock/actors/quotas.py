@@ -1,7 +1,9 @@
 """Quotas: what this partition may start and send for each tenant, under leases from its actor.
 
 Concurrency counts executions that nobody called (a child runs in its parent's slot). Over it, an
-execution is held with the reason `concurrency` and starts, in order, when one ends. Steps beyond
+execution is held with the reason `concurrency` and starts, in order, when one ends. Only so many
+may be held: each partition has its part of the tenant's limit, and what is beyond is refused. The
+gateways refuse it first, as soon as they hear of it (`tenant`). Steps beyond
 a tenant's rate wait for tokens. The rate of executions is the gateways' to refuse.
 
 Until the tenant's actor has answered once, and while nobody can answer, work goes on with what is
@@ -22,6 +24,7 @@ from penstock.subjects.ids import partition_of
 
 STEPS = "steps"
 STEPS_LEASE = 64
+REFUSED = "too many wait"
 
 
 class _Quota:
@@ -37,6 +40,7 @@ class _Quota:
         "steps",
         "tokens",
         "waiting",
+        "waiting_max",
     )
 
     def __init__(self) -> None:
@@ -47,6 +51,7 @@ class _Quota:
         self.slots = 0
         self.tokens = 0
         self.waiting: deque[str] = deque()
+        self.waiting_max = -1
         self.steps: deque[Dispatch] = deque()
         self.asking: asyncio.Task[None] | None = None
 
@@ -65,7 +70,9 @@ class Quotas:
         self._quotas: dict[str, _Quota] = {}
 
     def admit(self, tenant: str, execution: str, *, is_held: bool = False) -> str:
-        """Why `execution` may not start now, and it is queued; empty: it may, and counts."""
+        """Why `execution` may not start now, and it is queued; empty: it may, and counts.
+
+        `REFUSED`: it is not queued either, since too many are."""
         quota = self._quotas.get(tenant)
         if quota is None:
             quota = self._learn(tenant)
@@ -74,6 +81,8 @@ class Quotas:
             if quota.running >= quota.slots or is_behind:
                 if is_held:
                     quota.waiting.appendleft(execution)
+                elif 0 <= quota.waiting_max <= len(quota.waiting):
+                    return REFUSED
                 else:
                     quota.waiting.append(execution)
                 self._ask_soon(tenant, quota)
@@ -143,6 +152,7 @@ class Quotas:
             slots = await self._question(tenant, SLOTS, wanted, quota.running)
             quota.is_concurrency_limited = slots.limited
             quota.slots = slots.granted
+            quota.waiting_max = -(-slots.waiting // self._partitions) if slots.waiting >= 0 else -1
             tokens = STEPS_LEASE if quota.steps else 0
             steps = await self._question(tenant, STEPS, tokens, 0)
             quota.is_rate_limited = steps.limited

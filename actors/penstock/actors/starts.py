@@ -23,7 +23,7 @@ from penstock.actors.execution.state import State
 from penstock.actors.journal import Happened, Held
 from penstock.actors.mailbox import Envelope, Mailbox
 from penstock.actors.plans import Plans
-from penstock.actors.quotas import Quotas
+from penstock.actors.quotas import REFUSED, Quotas
 from penstock.actors.table import Table, Waiting
 from penstock.actors.wakeup import Told, Wakeup
 from penstock.subjects.errors import ErrorInfo
@@ -39,6 +39,7 @@ _TRIGGERS = {
 
 
 DOCUMENT = "document"
+TOO_MANY = "Too many executions wait already for one of the slots that the concurrency limit allows"
 LOST = "The called execution ended, but what it returned was lost"
 
 
@@ -79,6 +80,10 @@ class Starts:
     def take(self, request: RunRequest, *, is_written: bool) -> None:
         """Start a request, or hold it. `is_written`: it stands in the inputs."""
         reason = self._admit(request)
+        if reason == REFUSED:
+            error = ErrorInfo(message=TOO_MANY, name="WorkflowOperationError")
+            self.end_unstarted(request, "error", error, answer_status=429)
+            return
         plan = self._around.plans.get(request.plan)
         if plan is not None and not reason:
             self._start(plan, request, is_written=is_written)
@@ -115,7 +120,9 @@ class Starts:
         if waiting.reason != DOCUMENT or not waiting.request.parent:
             self._load(waiting.request)
 
-    def end_unstarted(self, request: RunRequest, status: str, error: ErrorInfo) -> None:
+    def end_unstarted(
+        self, request: RunRequest, status: str, error: ErrorInfo, *, answer_status: int = 500
+    ) -> None:
         """End an execution that never had a state."""
         now_ms = self._wakeup.now_ms
         events: list[Event] = [Started(now_ms, request), Finished(status, now_ms, error)]
@@ -126,7 +133,7 @@ class Starts:
         self._table.end(request.execution)
         self._wakeup.ended.append(request.execution)
         if request.reply is not None:
-            self._wakeup.answer(request.execution, request.reply, 500, error.message)
+            self._wakeup.answer(request.execution, request.reply, answer_status, error.message)
         if request.parent:
             self.tell(ReturnToParent(request.parent, request.execution, None, error))
 

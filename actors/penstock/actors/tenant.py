@@ -6,7 +6,10 @@ each tells how many executions it wants to have running, and what it is granted 
 tells again; when slots are short, the others are asked to (`doubted`), since an owner that died
 may have left some that nobody uses. A limit of -1 is none, costs nothing, and is said so.
 
-Limits and slots are journalled. Tokens are not: after a takeover the buckets are full, so that
+What waits for a slot waits in a partition, and only so many may: while that many do, gateways are
+granted nothing, and partitions end what comes nevertheless (`quotas`).
+
+Limits and slots are journalled. Who wants how many is told anew each second. Tokens are not: after a takeover the buckets are full, so that
 at worst one burst is given twice.
 """
 
@@ -23,23 +26,32 @@ TTL_MS = 2_000
 UNLIMITED_TTL_MS = 5_000
 SLOTS_RETRY_MS = 1_000
 SLOTS = "slots"
+STARTING = ("webhooks", "executions")
+"""Kinds of tokens for what starts an execution."""
 
 
 class TenantState(msgspec.Struct, array_like=True, gc=False):
-    """One tenant. `buckets`: kind to (tokens, when that was); `slots`: holder to how many."""
+    """One tenant. `buckets`: kind to (tokens, when that was); `slots`: holder to how many;
+    `waiting`: holder to how many executions wait there for one."""
 
     limits: TenantLimits
     slots: dict[str, int] = {}
     buckets: dict[str, tuple[float, int]] = {}
+    waiting: dict[str, int] = {}
 
 
 def ask(state: TenantState, question: AskLease, now_ms: int) -> tuple[LeaseAnswer, list[Entry]]:
     """Answer a question for a lease; the entries have been applied."""
     if question.kind == SLOTS:
         return _slots(state, question)
+    if question.kind in STARTING and _waits_enough(state):
+        reason = f"{state.limits.waiting} executions wait already to be started"
+        return LeaseAnswer(0, TTL_MS, retry_after_ms=SLOTS_RETRY_MS, reason=reason), []
     rate, burst = _limit(state.limits, question.kind)
     if rate < 0:
-        return LeaseAnswer(0, UNLIMITED_TTL_MS, limited=False), []
+        # Where executions may have to wait, that it is too many must be heard of soon.
+        ttl_ms = UNLIMITED_TTL_MS if state.limits.concurrency < 0 else TTL_MS
+        return LeaseAnswer(0, ttl_ms, limited=False), []
     tokens = _refilled(state, question.kind, rate, burst, now_ms)
     granted = max(0, min(question.tokens, int(tokens)))
     state.buckets[question.kind] = (tokens - granted, now_ms)
@@ -80,15 +92,25 @@ def _slots(state: TenantState, question: AskLease) -> tuple[LeaseAnswer, list[En
     most = state.limits.concurrency
     had = state.slots.get(question.holder, 0)
     if most < 0:
+        state.waiting.clear()
         entries = _leased(state, question, had, 0) if had else []
         return LeaseAnswer(0, UNLIMITED_TTL_MS, limited=False), entries
     others = sum(state.slots.values()) - had
     granted = max(0, min(question.tokens, most - others))
     entries = _leased(state, question, had, max(granted, question.using))
+    state.waiting[question.holder] = question.tokens - granted
+    room = state.limits.waiting
     if granted >= question.tokens:
-        return LeaseAnswer(granted, TTL_MS), entries
+        return LeaseAnswer(granted, TTL_MS, waiting=room), entries
     reason = f"at most {most} executions may run at once"
-    return LeaseAnswer(granted, TTL_MS, retry_after_ms=SLOTS_RETRY_MS, reason=reason), entries
+    answer = LeaseAnswer(
+        granted, TTL_MS, retry_after_ms=SLOTS_RETRY_MS, reason=reason, waiting=room
+    )
+    return answer, entries
+
+
+def _waits_enough(state: TenantState) -> bool:
+    return 0 <= state.limits.waiting <= sum(state.waiting.values()) and bool(state.waiting)
 
 
 def _leased(state: TenantState, question: AskLease, had: int, count: int) -> list[Entry]:

@@ -98,4 +98,5 @@ class Wakeup:
     def answer(self, execution: str, to: ReplyTo, status: int, message: str) -> None:
         """Answer a request with a message that the core has no part in."""
         body = msgspec.json.encode({"message": message})
-        self.entries.append(Answered(execution, to, Respond(status, _JSON, body)))
+        headers = _JSON | {"retry-after": "1"} if status == 429 else _JSON
+        self.entries.append(Answered(execution, to, Respond(status, headers, body)))

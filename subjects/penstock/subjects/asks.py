@@ -66,13 +66,15 @@ class AskSlots(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 class LeaseAnswer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """`granted` tokens, void after `ttl_ms`. `limited` false: there is no limit, do not ask
-    again for `ttl_ms`. With nothing granted: why, and when to try again."""
+    again for `ttl_ms`. With nothing granted: why, and when to try again. To `slots`: how many
+    executions of the tenant may wait for one, in all (-1: any number)."""
 
     granted: int
     ttl_ms: int
     limited: bool = True
     retry_after_ms: int = 0
     reason: str = ""
+    waiting: int = -1
 
 
 ask_state: Codec[AskState] = Codec(AskState)

@@ -89,7 +89,9 @@ class Resume(msgspec.Struct, array_like=True, tag="resume", gc=False):
 
 
 class TenantLimits(msgspec.Struct, array_like=True, tag="limits", gc=False):
-    """New limits of a tenant; -1 is without limit. Rates are per second, bursts in tokens."""
+    """New limits of a tenant; -1 is without limit. Rates are per second, bursts in tokens.
+
+    `concurrency` executions run at once; `waiting` more may wait for a slot, the rest is refused."""
 
     tenant: str
     webhooks_per_s: float = -1
@@ -99,6 +101,7 @@ class TenantLimits(msgspec.Struct, array_like=True, tag="limits", gc=False):
     steps_per_s: float = -1
     steps_burst: int = -1
     concurrency: int = -1
+    waiting: int = 10_000
 
 
 Signal = Cancel | Resume | TenantLimits

@@ -304,6 +304,33 @@ def test_steps_beyond_a_tenants_rate_wait_for_tokens_and_say_so() -> None:
     owned(test)
 
 
+def test_executions_that_too_many_wait_before_are_refused_with_429() -> None:
+    async def test(owner: Owner) -> None:
+        owner.signal(TenantLimits("main", concurrency=1, waiting=2))
+        await asyncio.sleep(1)
+        owner.run("e0", "inline")  # with it the partition learns of the limit
+        await asyncio.sleep(1)
+        for number in range(1, 6):
+            owner.run(f"e{number}", "called")
+            await asyncio.sleep(1)
+
+        assert set(owner.partition.table.active) == {"e1"}
+        assert set(owner.partition.table.held) == {"e2", "e3"}
+        assert (ends(owner)["e4"], ends(owner)["e5"]) == ("error", "error")
+        refused = {reply.execution: reply for reply in owner.replies if reply.execution != "e0"}
+        assert {(one.status, one.headers["retry-after"]) for one in refused.values()} == {
+            (429, "1")
+        }
+
+        owner.signal(Cancel("e1"))
+        await asyncio.sleep(3)
+        owner.run("e6", "called")
+        await asyncio.sleep(1)
+        assert set(owner.partition.table.held) == {"e3", "e6"}
+
+    owned(test)
+
+
 def test_executions_over_the_concurrency_limit_are_held_and_start_when_one_ends() -> None:
     async def test(owner: Owner) -> None:
         owner.signal(TenantLimits("main", concurrency=1))

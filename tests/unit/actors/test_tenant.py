@@ -49,6 +49,28 @@ def test_slots_are_shared_between_partitions_and_never_more_than_allowed() -> No
     assert sum(state.slots.values()) == 5
 
 
+def test_while_too_many_wait_for_slots_nothing_more_is_started() -> None:
+    state = TenantState(TenantLimits("t", concurrency=2, waiting=5), {}, {})
+    tenant.ask(state, AskLease("t", "slots", 4, "p0", 2), 0)
+    assert not ask(state, "webhooks", 8, now_ms=0).limited
+
+    tenant.ask(state, AskLease("t", "slots", 3, "p1", 0), 0)
+    refused = [ask(state, kind, 8, now_ms=0) for kind in ("webhooks", "executions")]
+    assert [(one.granted, one.limited) for one in refused] == [(0, True)] * 2
+    assert all(one.retry_after_ms > 0 and "5 executions wait" in one.reason for one in refused)
+    assert not ask(state, "steps", 8, now_ms=0).limited
+
+    tenant.ask(state, AskLease("t", "slots", 2, "p0", 2), 0)
+    assert not ask(state, "webhooks", 8, now_ms=0).limited
+
+
+def test_where_executions_may_have_to_wait_gateways_ask_again_soon() -> None:
+    limited = TenantState(TenantLimits("t", concurrency=2), {}, {})
+    free = TenantState(TenantLimits("t"), {}, {})
+
+    assert ask(limited, "webhooks", 8, now_ms=0).ttl_ms < ask(free, "webhooks", 8, now_ms=0).ttl_ms
+
+
 def test_a_lower_limit_takes_no_slot_away_from_what_runs() -> None:
     state = TenantState(TenantLimits("t", concurrency=5), {}, {})
     tenant.ask(state, AskLease("t", "slots", 4, "p0", 4), 0)

@@ -159,7 +159,8 @@ class EventsQuery(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A tenant's limits; -1 is without limit. Rates are per second, bursts in tokens."""
+    """A tenant's limits; -1 is without limit. Rates are per second, bursts in tokens. `waiting`:
+    how many executions may wait for one of the `concurrency` slots before more are refused."""
 
     webhooks_per_s: float = -1
     webhooks_burst: int = -1
@@ -168,6 +169,7 @@ class Limits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     steps_per_s: float = -1
     steps_burst: int = -1
     concurrency: int = -1
+    waiting: int = 10_000
 
 
 class ProgramView(msgspec.Struct, kw_only=True):
