@@ -9,8 +9,8 @@ may have left some that nobody uses. A limit of -1 is none, costs nothing, and i
 What waits for a slot waits in a partition, and only so many may: while that many do, gateways are
 granted nothing, and partitions end what comes nevertheless (`quotas`).
 
-Limits and slots are journalled. Who wants how many is told anew each second. Tokens are not: after a takeover the buckets are full, so that
-at worst one burst is given twice.
+Limits and slots are journalled. Who wants how many is told anew each second. Tokens are not
+journalled either: after a takeover the buckets are full, so that at worst one burst is given twice.
 """
 
 import math

@@ -91,7 +91,7 @@ class Resume(msgspec.Struct, array_like=True, tag="resume", gc=False):
 class TenantLimits(msgspec.Struct, array_like=True, tag="limits", gc=False):
     """New limits of a tenant; -1 is without limit. Rates are per second, bursts in tokens.
 
-    `concurrency` executions run at once; `waiting` more may wait for a slot, the rest is refused."""
+    `concurrency` executions run at once, `waiting` more may wait for that; others are refused."""
 
     tenant: str
     webhooks_per_s: float = -1
