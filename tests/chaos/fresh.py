@@ -46,7 +46,8 @@ def _listens_outside(up: Up) -> Iterator[str]:
 
 
 def _readable_by_others(data: Path) -> Iterator[str]:
-    for file in (data, data / "owner-token", data / "secrets.json", data / "nats" / "server.conf"):
+    secrets = ("owner-token", "secrets.json", "resume-keys", "nats/server.conf")
+    for file in (data, *(data / name for name in secrets)):
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             yield file.name
 

@@ -32,7 +32,9 @@ def preload() -> None:
             REGISTRY.versions(type_name)
         except ImportError as error:
             # Its steps will say the same; the others go on.
-            sys.stderr.write(f"sandbox: {type_name} cannot be loaded: {error}\n")
+            told = f"{type_name} cannot be loaded: {error}"
+            line = {"event": "problem", "program": "sandbox-host", "message": told}
+            sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
 
 
 class Server:

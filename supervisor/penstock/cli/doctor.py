@@ -263,7 +263,7 @@ def _existing(data_dir: DataDir) -> Iterator[Finding]:
         return
     if data_dir.is_locked:
         yield Finding("good", "a `penstock up` runs on this data directory")
-    for name in ("owner-token", "secrets.json", "nats/server.conf"):
+    for name in ("owner-token", "secrets.json", "resume-keys", "nats/server.conf"):
         file = data_dir.path / name
         if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
             yield Finding("bad", f"{file} can be read by others", f"chmod 600 {file}")

@@ -3,6 +3,7 @@
     lock            held while `up` runs; the kernel lets go of it when the process dies
     owner-token     the key to the API, 0600
     secrets.json    passwords between our own programs, 0600
+    resume-keys     what signs the addresses that resume executions, 0600
     partitions      how many, fixed at the first start
     address         where the gateway listens, for the other commands
     nats/ postgres/ blobs/ segments/ plugins/   the programs' own data

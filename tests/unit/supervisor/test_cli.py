@@ -1,6 +1,5 @@
 """The command line without a server: what it reads, refuses and prints."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -178,12 +177,14 @@ def test_a_tap_line_shows_any_payload_as_text(payload: bytes, shown: str) -> Non
 
 
 def test_doctor_finds_secrets_that_others_can_read(tmp_path: Path) -> None:
-    (tmp_path / "secrets.json").write_text(json.dumps({}))
-    (tmp_path / "secrets.json").chmod(0o644)
+    files = [tmp_path / name for name in ("owner-token", "secrets.json", "resume-keys")]
+    for file in files:
+        file.write_text("{}")
+        file.chmod(0o644)
 
     bad = [finding for finding in doctor.examine(tmp_path) if finding.level == "bad"]
 
-    assert [finding.remedy for finding in bad] == [f"chmod 600 {tmp_path / 'secrets.json'}"]
+    assert [finding.remedy for finding in bad] == [f"chmod 600 {file}" for file in files]
 
 
 def test_doctor_finds_a_directory_of_somebody_else(tmp_path: Path) -> None:
