@@ -375,6 +375,32 @@ async def lend(server: NatsServer, lease: asks.LeaseAnswer, stop: threading.Even
     await bus.close()
 
 
+@pytest.mark.parametrize(
+    ("surroundings", "said"),
+    [
+        ({"PENSTOCK_NATS_URL": ""}, "PENSTOCK_NATS_URL"),
+        ({"PENSTOCK_PARTITIONS": "many"}, "PENSTOCK_"),
+        ({"PENSTOCK_DATA_DIR": "/dev/null/data"}, "resume-keys"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_a_line_of_its_log_with_what_to_do(
+    surroundings: dict[str, str], said: str
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "penstock.gateway"],
+        env=os.environ | {"PENSTOCK_NATS_URL": "nats://127.0.0.1:1"} | surroundings,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    (line,) = [line for line in lines if line.get("event") == "failed"]
+    assert ended.returncode == 2
+    assert said in f"{line['message']} {line['remedy']}"
+    assert line["remedy"]
+
+
 class Steady:
     """A caller with one connection, which it uses again and again until it is told not to."""
 
