@@ -5,6 +5,7 @@ messages; what the machine does in between it cannot repeat.
 """
 
 import argparse
+import os
 import random
 import sys
 import time
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--short", action="store_true", help="as many as in the test run")
     options = parser.parse_args([_option(word) for word in sys.argv[1:]])
+    os.environ.setdefault("PENSTOCK_CHAOS_TALK", "1")
     figures: list[Figure] = []
     failed = False
     for row in [options.row] if options.row else _once_each():
@@ -30,7 +32,13 @@ def main() -> int:
         print(f"row {row}: {chosen.about}, n {n}, seed {options.seed}", file=sys.stderr)
         began_s = time.monotonic()
         try:
-            figures += load(row)(n, options.seed)
+            found = load(row)(n, options.seed)
+            figures += found
+            print(table(found), file=sys.stderr)
+        except KeyboardInterrupt:
+            failed = True
+            print(f"row {row}: broken off", file=sys.stderr)
+            break
         except Exception:
             failed = True
             traceback.print_exc()

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from penstock.actors.execution.events import Finished, Started
-from penstock.actors.journal import RECORDS, Happened, Record, is_journal
+from penstock.actors.journal import RECORDS, Happened, Held, Record, is_journal
 from penstock.subjects.bus import Message
 from penstock.subjects.bus_nats import NatsBus
 
@@ -31,6 +31,8 @@ class JournalChecker:
         self.started: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
         self.statuses: dict[str, str] = {}
+        self.held: set[str] = set()
+        """Executions that wait to be started."""
         self.stale: list[str] = []
         """Records that do not follow from the one before."""
         self.owners: dict[str, str] = {}
@@ -83,8 +85,11 @@ class JournalChecker:
         record = RECORDS.decode(message.payload)
         self._link(message.subject, record)
         for entry in record.entries:
+            if isinstance(entry, Held):
+                self.held.add(entry.execution)
             if not isinstance(entry, Happened):
                 continue
+            self.held.discard(entry.execution)
             for event in entry.events:
                 if isinstance(event, Started):
                     self.started[entry.execution] += 1

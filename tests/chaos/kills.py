@@ -8,6 +8,7 @@ overlap.
 import contextlib
 import os
 import random
+import sys
 import tempfile
 import time
 from collections import deque
@@ -114,33 +115,76 @@ class Books:
         ]
 
 
+class Killing:
+    """Kills in turns, with what went wrong on the way: a drill that breaks off shows nothing."""
+
+    def __init__(self, up: Up, seed: int, kinds: tuple[str, ...] = KINDS) -> None:
+        self._up = up
+        self._kinds = kinds
+        self._moments = random.Random(seed)
+        self._pace = Pace()
+        self._killed: dict[str, int] = {}
+        self.kills = 0
+        self.slowest_back_s = 0.0
+        self.faults: list[str] = []
+
+    def run(self, n: int) -> None:
+        """`n` kills of each kind, or as many as there are until `up` itself has ended."""
+        began_s = time.monotonic()
+        for turn in range(1, n + 1):
+            for name in self._moments.sample(self._kinds, len(self._kinds)):
+                time.sleep(self._moments.uniform(0.02, 0.4))
+                self._wait_until_back(name)
+                self._pace.wait(name)
+                self._kill(name)
+            if self._up.process.poll() is not None:
+                self.faults.append(f"up ended in turn {turn}: {self._up.errors[-500:]}")
+                return
+            _say(f"turn {turn} of {n}: {self.kills} kills in {time.monotonic() - began_s:.0f} s")
+        for name in self._kinds:
+            self._wait_until_back(name)
+
+    def _kill(self, name: str) -> None:
+        try:
+            self._killed[name] = self._up.kill(name)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.faults.append(f"{name} cannot be killed: {error!r}")
+        else:
+            self.kills += 1
+
+    def _wait_until_back(self, name: str) -> None:
+        if name not in self._killed:
+            return
+        began_s = time.monotonic()
+        try:
+            self._up.wait_until_restarted(name, self._killed.pop(name), BACK_S)
+        except AssertionError as error:
+            self.faults.append(str(error)[:500])
+        self.slowest_back_s = max(self.slowest_back_s, time.monotonic() - began_s)
+
+
 def kill_drill(n: int, seed: int, kinds: tuple[str, ...] = KINDS) -> list[Figure]:
     """`n` kills of each kind."""
-    moments = random.Random(seed)
     with installation_with_ledger() as (up, effects, paths), JournalChecker(up.data) as journal:
+        killing = Killing(up, seed, kinds)
         with WebhookLoad(up.url, paths) as load:
             load.wait_for(20, 20)
-            killed = _kill_in_turns(up, n, moments, kinds)
-            for name, pid in killed.items():
-                up.wait_until_restarted(name, pid, BACK_S)
-            load.wait_for(20, BACK_S)
+            killing.run(n)
+            try:
+                load.wait_for(20, BACK_S)
+            except AssertionError as error:
+                killing.faults.append(str(error))
         books = Books(load, journal, effects)
         books.settle()
-        return books.figures(Drawn(1, n, seed))
+        drawn = Drawn(1, n, seed)
+        return [
+            drawn.at_least("kills", killing.kills, n * len(kinds)),
+            drawn.none_of("not back in time", killing.faults),
+            drawn.told("waited for one to be back, at most", killing.slowest_back_s, "s"),
+            *books.figures(drawn),
+        ]
 
 
-def _kill_in_turns(
-    up: Up, n: int, moments: random.Random, kinds: tuple[str, ...]
-) -> dict[str, int]:
-    killed: dict[str, int] = {}
-    pace = Pace()
-    for turn in range(n):
-        for name in moments.sample(kinds, len(kinds)):
-            time.sleep(moments.uniform(0.02, 0.4))
-            if name in killed:
-                up.wait_until_restarted(name, killed[name], BACK_S)
-            pace.wait(name)
-            killed[name] = up.kill(name)
-        if os.environ.get("PENSTOCK_CHAOS_TALK"):
-            print(f"turn {turn + 1} of {n}", flush=True)
-    return killed
+def _say(text: str) -> None:
+    if os.environ.get("PENSTOCK_CHAOS_TALK"):
+        print(text, file=sys.stderr, flush=True)

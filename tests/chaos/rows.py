@@ -30,7 +30,7 @@ ROWS: dict[int, Row] = {
     10: Row("clocks jump by an hour", "simulated:clock_drill", 4, 100),
     11: Row("a program that crashes without end", "outages:crash_loop_drill", 1, 1),
     12: Row("n open executions", "open_executions:open_drill", 5_000, 100_000),
-    13: Row("one tenant bursts", "simulated:tenant_drill", 1, 20),
+    13: Row("one tenant bursts", "tenants:row_drill", 1, 20),
     15: Row("hostile messages on every subject", "messages:message_drill", 2_000, 100_000),
     25: Row("n fresh installations", "fresh:fresh_drill", 2, 10),
     30: Row("n executions, then idle", "leaks:leak_drill", 1_000, 10_000),
