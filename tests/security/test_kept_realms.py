@@ -99,7 +99,7 @@ def run(code: str, **json: Any) -> Any:
 
 
 def test_nothing_that_two_runs_can_both_reach_can_be_changed() -> None:
-    code = "return [{json: {a: JSON, b: Date, c: console, d: BigInt}}]"
+    code = "return [{json: {a: JSON, b: Date, c: console, d: BigInt, e: $, f: $items}}]"
     realm = Realm(Call(testkit.scope_of(Code, {"jsCode": code})), "all", code)
     assert realm.define(code, is_async=False, is_kept=True) is None
 
@@ -145,6 +145,9 @@ def test_nothing_that_two_runs_can_both_reach_can_be_changed() -> None:
         ("Object.groupBy([1], () => '__proto__').__proto__.kept = 1", "({}).kept"),
         ("Promise.resolve().then(() => { globalThis.kept = 1 })", "typeof kept"),
         ("items[0].json.kept = 1", "items[0].json.kept"),
+        ("$.kept = 1; $items.kept = 1", "$.kept || $items.kept"),
+        ("$('Source').kept = 1", "$('Source').kept"),
+        ("$('Source').first().json.kept = 1", "$('Source').first().json.kept"),
         ("/a/g.test('a'); RegExp.prototype.compile?.call(/a/, 'b')", "/a/g.lastIndex"),
     ],
 )  # fmt: skip
@@ -184,6 +187,13 @@ def test_a_realm_in_which_nothing_was_left_is_kept(engine: KeptRealms) -> None:
     assert engine.realms == 1
 
 
+def test_other_nodes_items_are_those_of_the_run(engine: KeptRealms) -> None:
+    code = "return {n: $('Source').first().json.n, m: $items('Source')[0].json.n}"
+
+    assert [run(code, n=n) for n in range(3)] == [{"n": n, "m": n} for n in range(3)]
+    assert engine.realms == 1
+
+
 def test_a_run_that_fails_is_told_by_a_fresh_realm_and_its_lines_once(engine: KeptRealms) -> None:
     code = "console.log('once'); if ($json.bad) null.x; return {}"
     run(code)
@@ -217,8 +227,8 @@ def test_names_that_built_ins_have_too_can_be_assigned(engine: KeptRealms) -> No
         "Array.prototype.sum = 1", "Math.kept = 1", "JSON . parse = 1", "Object.assign(Math, {})",
         "Date = 1", "Object['x'] = 1", "delete Array.from", "Number.count++", "Reflect.ownKeys({})",
         "Object.freeze({})", "Object.isFrozen([])", "await 1", "setTimeout(() => {})", "this.x",
-        "$('Other').first()", "$execution.id", "$now", "eval('1')", "new Function('1')",
-        "[][Symbol.iterator]", "x.__proto__", "(1).toLocaleString()", "new WeakMap()",
+        "$node.Other.json", "$execution.id", "$ = 1", "$.x = 1", "$now", "eval(1)",
+        "new Function()", "[][Symbol.iterator]", "x.__proto__", "(1).toLocaleString()", "new WeakMap()",
     ],
 )  # fmt: skip
 def test_code_that_could_tell_the_difference_is_not_tame(code: str) -> None:
@@ -231,6 +241,8 @@ def test_code_that_could_tell_the_difference_is_not_tame(code: str) -> None:
         "return $input.all().map((one) => ({json: {n: one.json.n * 2}}))",
         "const by = {}; for (const i of items) (by[i.json.k] ||= []).push(i); return [by]",
         "return {s: JSON.stringify($json), d: new Date().toISOString(), m: Math.max(1, 2) == 2}",
+        "// properties, symbols and what then waits\nreturn {p: $('Other').item.json.p}",
+        "function add(a) { return a + 1 }; try { add(1) } catch (e) {} const myArray = []",
         "console.log('a'); const f = (n) => n < 2 ? n : f(n - 1) + f(n - 2); return {f: f(9)}",
     ],
 )

@@ -11,8 +11,9 @@ INPUT = frozenset(
 """The node's own input: parameters of a function around the code, as cheap as names can be."""
 
 _PARTS = {
+    "nodes": "$ $items",
     "node": """
-        $ $node $items $item $execution $env $vars $secrets $prevNode $parameter $rawParameter $self
+        $node $item $execution $env $vars $secrets $prevNode $parameter $rawParameter $self
         $evaluateExpression $getPairedItem getNodeParameter helpers require global
         $getWorkflowStaticData getWorkflowStaticData $runIndex $thisRunIndex $mode $nodeVersion
         $nodeId $webhookId $workflow $jmespath $jmesPath $if $ifEmpty $min $max $average $not

@@ -55,8 +55,8 @@ _FINISH_ALL = f"if (Array.isArray(v)) {_SETTLE % 'v'}"
 
 _MEMBER = re.compile(r"\$input(?:\s*\??\.\s*(\w+))?")
 _MAY_WAIT = re.compile(
-    r"await|async|then|catch|finally|Promise|Microtask|set[TI]|import|eval|Function|constructor|\\u",
-    re.IGNORECASE,
+    r"\b(?:await|\w*[aA]sync\w*|Promise|queueMicrotask|set(?:Timeout|Interval|Immediate)"
+    r"|import|eval|Function|constructor|helpers)\b|\\u"
 )
 """What code mentions that leaves something to be done after it returned."""
 

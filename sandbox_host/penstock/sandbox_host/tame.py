@@ -11,24 +11,25 @@ from functools import lru_cache
 from penstock.sandbox_host.names import names_of
 from penstock.sandbox_host.realm_source import may_wait
 
-_NAMES = frozenset({"JSON", "Date", "BigInt", "console"})
-"""Names from the prelude that tame programs may use; `Date` where the step's clock is not set."""
+_NAMES = frozenset({"JSON", "Date", "BigInt", "console", "$", "$items"})
+"""Names from the prelude that tame programs may use; `Date` where the step's clock is not set.
+What they keep for a run they forget with the next one."""
 
 _WILD = re.compile(
-    r"prototype|__\w+__|propert|descriptor|freeze|frozen|seal|extensi|Reflect|Proxy|Symbol|Weak"
-    r"|Registry|stackTrace|species|toLocale",
-    re.IGNORECASE,
+    r"\b(?:prototype|__\w+__|define(?:Property|Properties)|getOwnPropertyDescriptors?|isFrozen|freeze"
+    r"|isSealed|seal|isExtensible|preventExtensions|(?:get|set)PrototypeOf|Reflect|Proxy|Symbol|Weak\w+"
+    r"|FinalizationRegistry|captureStackTrace|prepareStackTrace|stackTraceLimit|toLocale\w+)\b"
 )
 """Words of programs that look at built-ins or change them."""
 _BUILT_IN = (
     r"(?:Object|Function|Array|String|Number|Boolean|BigInt|Math|JSON|Date|RegExp|Map|Set|Iterator"
-    r"|\w*Error|\w*Array|\w*Buffer|DataView|Atomics|\w*Stack|DOMException|performance|console"
-    r"|parse(?:Int|Float)|is(?:NaN|Finite)|NaN|Infinity|undefined|\w*code(?:URI\w*)?|\w*escape"
-    r"|atob|btoa)"
+    r"|\w*Error|(?:BigInt|BigUint|Int|Uint|Float)\w*Array|(?:Shared)?ArrayBuffer|DataView|Atomics"
+    r"|\w*DisposableStack|DOMException|performance|console|parse(?:Int|Float)|is(?:NaN|Finite)|NaN"
+    r"|Infinity|undefined|(?:de|en)codeURI\w*|(?:un)?escape|atob|btoa|\$|\$items)"
 )
 _CHANGE = re.compile(
-    rf"(?<![.\w$]){_BUILT_IN}\s*(?:\.\s*\w+\s*|\[[^\]]*\]\s*)*(?:[-+*/%&|^?<>]*=(?![=>])|\+\+|--)"
-    rf"|(?:assign\s*\(|\+\+|--|delete\b)\s*{_BUILT_IN}\b"
+    rf"(?<![.\w$]){_BUILT_IN}(?![\w$])\s*(?:\.\s*\w+\s*|\[[^\]]*\]\s*)*(?:[-+*/%&|^?<>]*=(?![=>])|\+\+|--)"
+    rf"|(?:assign\s*\(|\+\+|--|delete\b)\s*{_BUILT_IN}(?![\w$])"
 )
 """Assignments to a built-in or to a property of one."""
 

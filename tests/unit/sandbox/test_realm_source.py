@@ -25,6 +25,10 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> None:
         ("return {n: $input\n  .first().json.n}", [{"n": 1}]),
         ("const out = [{json: {}}]; Promise.resolve().then(() => { out[0].json.late = 1 });"
          "return out", [{"late": 1}]),
+        ("const out = [{json: {}}]; queueMicrotask(() => { out[0].json.late = 1 }); return out",
+         [{"late": 1}]),
+        ("const out = [{json: {}}]; (async () => { await 0; out[0].json.late = 1 })(); return out",
+         [{"late": 1}]),
         ("const f = async () => ({late: 1}); return f()", [{"late": 1}]),
         ("return {then(done) { done({late: 1}) }}", [{"late": 1}]),
     ],

@@ -6,7 +6,9 @@
     if (op === "take") return settled;
     if (op === "timers") return realm.fire ? realm.fire() : -1;
     settled = "";
-    op.then((v) => (settled = finished(v))).then(undefined, (e) => (settled = part("errors").failed(e)));
+    // What has a `then` need not be a promise.
+    const promise = Promise.resolve(op);
+    promise.then((v) => (settled = finished(v))).then(undefined, (e) => (settled = part("errors").failed(e)));
     return "";
   };
 });

@@ -3,37 +3,6 @@
   const { ask } = realm;
   const { encode, revive } = realm.part("values");
   const settings = ask("settings");
-  function fetcher(name) {
-    const seen = new Map();
-    // The same item asked for twice is the same object, so that a change made to it is seen.
-    return function fetch(op, ...args) {
-      const key = JSON.stringify([op, args]);
-      if (!seen.has(key)) seen.set(key, ask(op, name, realm.index, ...args));
-      return seen.get(key);
-    };
-  }
-  const known = new Map();
-  function $(name) {
-    if (known.has(name)) return known.get(name);
-    ask("nodeExists", name);
-    const fetch = fetcher(name);
-    const node = {
-      all: (branch, run) => fetch("nodeAll", branch, run),
-      first: (branch, run) => fetch("nodeAll", branch, run)[0],
-      last: (branch, run) => fetch("nodeAll", branch, run).at(-1),
-      get item() { return fetch("nodeItem", realm.index); },
-      pairedItem: (i) => fetch("nodeItem", i ?? realm.index),
-      itemMatching: (i) => {
-        if (i === undefined) ask("itemMatchingArgument");
-        return fetch("nodeItem", i);
-      },
-      get isExecuted() { return ask("nodeIsExecuted", name); },
-      get params() { return ask("nodeParams", name); },
-      get context() { return ask("nodeContext", name); },
-    };
-    known.set(name, node);
-    return node;
-  }
   function legacy(index) {
     return new Proxy({}, {
       get(_, name) {
@@ -81,9 +50,7 @@
   const shortcut = (name) => (...given) => revive(ask("shortcut", here(), name, given.map((one) => encode(one))));
   return {
     ...Object.fromEntries(settings.shortcuts.map((name) => [name, shortcut(name)])),
-    $,
     $node: legacy(here),
-    $items: (name, output, run) => ask("itemsOf", name ?? null, output ?? 0, run ?? -1),
     $item: (index) => ({ $node: legacy(() => index), get $json() { return realm.items[index]?.json; } }),
     $execution,
     $env,
