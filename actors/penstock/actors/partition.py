@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 
 from penstock.actors.execution.effects import Dispatch, SetTimer
 from penstock.actors.execution.state import State
-from penstock.actors.journal import RECORDS, Dealt, Entry, Happened, Record
+from penstock.actors.journal import RECORDS, Answered, Dealt, Entry, Happened, Held, Record
 from penstock.actors.mailbox import Envelope
 from penstock.actors.parts import Parts
 from penstock.actors.shared import Shared
@@ -269,7 +269,7 @@ class Partition(Parts):
 
     def _too_large(self, entry: Entry) -> None:
         """What no record can carry did not happen: its execution fails instead."""
-        assert isinstance(entry, Happened)
+        assert isinstance(entry, Happened | Held | Answered)
         message = "The data of one step is too large to be stored"
         fail = Fail(entry.execution, ErrorInfo(message=message, name="WorkflowOperationError"))
         self.repairs.on_broken(entry.execution, Envelope(fail), PenstockError(message))

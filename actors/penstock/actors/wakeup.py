@@ -13,10 +13,14 @@ from penstock.actors.execution.state import State
 from penstock.actors.journal import Answered, Entry, Happened, Saved
 from penstock.actors.mailbox import Envelope, Mailbox
 from penstock.actors.table import Table
+from penstock.subjects.codec import MESSAGE_BYTES_MAX
 from penstock.subjects.messages import ReplyTo, Respond, RunRequest
 from penstock.workflow.plan import Plan
 
 _JSON = {"content-type": "application/json; charset=utf-8"}
+ANSWER_BYTES_MAX = MESSAGE_BYTES_MAX - (1 << 20)
+"""Of a body: neither a record nor a reply could hold more."""
+_TOO_LARGE = Respond(500, _JSON, b'{"message":"The answer is too large to be sent"}')
 
 
 class Continue(NamedTuple):
@@ -81,7 +85,10 @@ class Wakeup:
         if type(effect) is Dispatch or type(effect) is SetTimer:
             self.effects.append((state, effect))
         elif isinstance(effect, Answer):
-            self.entries.append(Answered(state.request.execution, effect.to, effect.response))
+            response = effect.response
+            if len(response.body) > ANSWER_BYTES_MAX:
+                response = _TOO_LARGE
+            self.entries.append(Answered(state.request.execution, effect.to, response))
         elif isinstance(effect, SaveStatic):
             tenant = state.request.tenant
             self.entries.append(Saved(tenant, effect.workflow, self.now_ms, effect.data))

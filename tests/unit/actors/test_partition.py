@@ -9,12 +9,21 @@ import pytest
 from penstock.actors.execution import core
 from penstock.actors.execution.events import Finished, Started
 from penstock.actors.inbox import RESULTS
-from penstock.actors.journal import Happened, Held
+from penstock.actors.journal import RUNS, Happened, Held
 from penstock.actors.sleepers import PASSIVATE_AFTER_S
 from penstock.subjects import asks, names
-from penstock.subjects.messages import Cancel, Outcome, Resume, StepResult, TenantLimits
+from penstock.subjects.messages import (
+    Cancel,
+    Item,
+    Outcome,
+    ReplyTo,
+    Resume,
+    RunRequest,
+    StepResult,
+    TenantLimits,
+)
 from penstock.workflow.document import content_hash
-from tests.simulation.workflows import TRIGGER, document, mark, node
+from tests.simulation.workflows import ALL, TRIGGER, document, mark, node
 from tests.unit.actors.owner import Owner, owned
 
 
@@ -133,6 +142,25 @@ def test_a_poison_message_is_buried_after_its_second_try_and_neighbours_go_on(
         assert "a bug" in errors(owner)["bad"]
         assert [(d.reason, d.execution) for d in owner.dead()] == [("poison", "bad")]
         assert owner.partition.table.active["good"].seq > 1
+
+    owned(test)
+
+
+def test_an_answer_that_no_message_could_hold_is_an_error_and_stops_nobody() -> None:
+    async def test(owner: Owner) -> None:
+        items: list[Item] = [{"json": {"text": "\x01" * 7_000_000}}]  # six times that in JSON
+        plan = content_hash(ALL["inline"])
+        request = RunRequest("e1", "main", "inline", plan, "", "webhook", items, 0)
+        request.reply = ReplyTo("test", 1)
+        owner.append(names.runs("local", 0), RUNS.encode([request]))
+        owner.run("e2", "inline")
+        await asyncio.sleep(2)
+
+        assert ends(owner) == {"e1": "success", "e2": "success"}
+        answers = {reply.execution: reply for reply in owner.replies}
+        assert (answers["e1"].status, answers["e2"].status) == (500, 200)
+        assert b"too large" in answers["e1"].body
+        assert owner.lost == []
 
     owned(test)
 
