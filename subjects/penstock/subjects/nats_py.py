@@ -4,13 +4,12 @@ nats-py imports aiohttp where it is installed, for a WebSocket transport that we
 in every program, for nothing. It does without where the import fails, so it fails here.
 """
 
-import sys
 from importlib.metadata import version
 
 from penstock.subjects.errors import PenstockError
+from penstock.subjects.hidden import hidden
 
 _NATS_PY = "2.16."
-_UNUSED = "aiohttp"
 
 if not version("nats-py").startswith(_NATS_PY):
     raise PenstockError(
@@ -18,15 +17,9 @@ if not version("nats-py").startswith(_NATS_PY):
         remedy=f"install nats-py {_NATS_PY}*, or run tests/contract and raise the pin",
     )
 
-_is_hidden = _UNUSED not in sys.modules
-if _is_hidden:
-    sys.modules[_UNUSED] = None  # type: ignore[assignment]  # how Python says: not to be imported
-try:
+with hidden("aiohttp"):
     from nats.aio.client import Client
     from nats.errors import Error as NatsError
     from nats.protocol.parser import Parser
-finally:
-    if _is_hidden:
-        del sys.modules[_UNUSED]
 
 __all__ = ["Client", "NatsError", "Parser"]

@@ -1,6 +1,7 @@
 """Finds the command's module and runs it. Imports nothing that takes time before that."""
 
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 
 COMMANDS = {
@@ -61,9 +62,13 @@ def _run(command: str, rest: list[str]) -> int:
     module_name = COMMANDS[command][0]
     arguments = [command, *rest] if module_name == "penstock.cli.programs" else rest
     from penstock.subjects.errors import PenstockError
+    from penstock.subjects.hidden import hidden
 
     try:
-        status: int = import_module(module_name).main(arguments)
+        # `up` stands for weeks and speaks with nobody over TLS, which is 5 MB of asyncio.
+        with hidden("ssl") if command == "up" else nullcontext():
+            module = import_module(module_name)
+        status: int = module.main(arguments)
     except PenstockError as error:
         print(f"penstock {command}: {error.message}", file=sys.stderr)
         if error.remedy:

@@ -16,13 +16,13 @@ their first byte on. Nothing here has a default password.
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import time
 from pathlib import Path
 from typing import IO
 
 from penstock.subjects.errors import PenstockError
+from penstock.supervisor import randomness
 
 ROLES = ("gateway", "actors", "sandbox", "projector", "admin", "tap")
 """The NATS users: one per kind of program, one for whoever creates streams, one for watchers."""
@@ -101,7 +101,7 @@ class DataDir:
     def owner_token(self) -> str:
         """The owner's token, made at the first call."""
         if not self.owner_token_file.exists():
-            write_secret(self.owner_token_file, secrets.token_urlsafe(32) + "\n")
+            write_secret(self.owner_token_file, randomness.secret(32) + "\n")
         return self.owner_token_file.read_text().strip()
 
     def secret(self, name: str) -> str:
@@ -109,7 +109,7 @@ class DataDir:
         file = self.path / "secrets.json"
         known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
         if name not in known:
-            known[name] = secrets.token_urlsafe(_PASSWORD_BYTES)
+            known[name] = randomness.secret(_PASSWORD_BYTES)
             write_secret(file, json.dumps(known, indent=1))
         return known[name]
 

@@ -7,7 +7,6 @@ ours only if its environment still shows that id.
 
 import json
 import os
-import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import psutil
+
+from penstock.supervisor import randomness
 
 _TERM_S = 4.0
 _KILL_S = 4.0
@@ -30,7 +31,7 @@ class PidFile:
 
     @staticmethod
     def new_launch() -> str:
-        return secrets.token_hex(8)
+        return randomness.name(8)
 
     def write(self, pid: int, launch: str) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

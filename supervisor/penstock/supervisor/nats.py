@@ -15,7 +15,6 @@ can be given that very port and then talks to itself, while the server can no lo
 
 import asyncio
 import json
-import secrets
 import shutil
 import socket
 import sysconfig
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.subjects.errors import PenstockError
+from penstock.supervisor import randomness
 from penstock.supervisor.data_dir import ROLES, DataDir, write_secret
 from penstock.supervisor.nats_roles import ROLE_RIGHTS, publish_subjects, subscribe_subjects
 from penstock.supervisor.readiness import pauses_s, wait_for
@@ -218,7 +218,7 @@ def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on and that no outgoing connection is given."""
     low, high = _PORTS
     for _ in range(200):
-        port = low + secrets.randbelow(high - low)
+        port = low + randomness.below(high - low)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

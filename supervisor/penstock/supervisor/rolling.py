@@ -7,7 +7,6 @@ needs no port and no password.
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from penstock.subjects.errors import PenstockError
+from penstock.supervisor import randomness
 
 READY_S = 120.0
 
@@ -47,7 +47,7 @@ class RollFiles:
 
     def ask(self, programs: Sequence[str]) -> Wanted:
         """Write a request; the signal is the caller's to send."""
-        wanted = Wanted(secrets.token_hex(6), list(programs))
+        wanted = Wanted(randomness.name(6), list(programs))
         _write(self._wanted, wanted)
         return wanted
 
