@@ -19,6 +19,7 @@ import msgspec
 from penstock.actors.host import Host
 from penstock.actors.shared import Shared
 from penstock.nodes.registry import REGISTRY
+from penstock.subjects import logs
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.clock import SystemClock
 from penstock.subjects.config import Config
@@ -55,6 +56,7 @@ def main() -> int:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(JsonLines())
         logging.basicConfig(level=config.log_level.upper(), handlers=[handler])
+        sys.excepthook = logs.uncaught
         # Few long-lived objects per execution and many short ones: rare collections pay.
         gc.collect()
         gc.freeze()

@@ -28,6 +28,7 @@ from penstock.gateway.metrics import Metrics
 from penstock.gateway.parts import Parts, Surroundings, assemble
 from penstock.gateway.relief import relieve, sockets_of
 from penstock.nodes.registry import REGISTRY
+from penstock.subjects import logs
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.clock import SystemClock
@@ -260,3 +261,4 @@ def set_up_log(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    sys.excepthook = logs.uncaught

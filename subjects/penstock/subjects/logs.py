@@ -44,10 +44,10 @@ def configure(level: str, *, program: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     _log.setLevel(level.upper())
-    sys.excepthook = _uncaught
+    sys.excepthook = uncaught
 
 
-def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What ends the program is a line of its log as well."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
