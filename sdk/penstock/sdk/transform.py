@@ -5,11 +5,10 @@ such work the general way (`runner`: a Call, an Outcome, errors, lineage, settin
 times what the work does. So a node class may offer, for a node whose parameters tell everything
 beforehand, a `Transform`: made once per plan, it goes from the items of input 0 to the outputs.
 
-A transform promises that every item it puts out points into its input (`pairedItem`), that none
-tells of an error, and that an only output with just the items of the input is that very list.
-Whatever does not fit that, it refuses by raising, anything at all: the engine then runs the node
-in the general way, which gives the right answer or the right error. So a transform never handles
-errors, and it changes nothing.
+A transform promises that every item it puts out points into its input (`pairedItem`) and that
+none tells of an error. Whatever does not fit that, it refuses by raising, anything at all: the
+engine then runs the node in the general way, which gives the right answer or the right error. So
+a transform never handles errors, and it changes nothing.
 """
 
 from typing import cast

@@ -36,8 +36,8 @@ def run_line(turn: Turn, steps_max: int) -> int:
             break  # the general way finds out again, and says it properly
         if scope.written is not None:
             break
-        if len(outputs) == 1 and outputs[0] is not items:
-            ran = Ran(node, outputs, now_ms)
+        if len(outputs) == 1 and outputs[0] and outputs[0][0] is not items[0]:
+            ran = Ran(node, outputs, now_ms)  # new items, as most nodes make
         else:
             thin, same = without_copies(items, outputs)
             ran = Ran(node, thin, now_ms, same=same, passed=len(items) if same >= 0 else 0)

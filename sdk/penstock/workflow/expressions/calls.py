@@ -20,8 +20,8 @@ from penstock.workflow.expressions.extensions import EXTENSION_NAMES, extend
 from penstock.workflow.expressions.globals import CLASSES, FUNCTIONS
 from penstock.workflow.expressions.lineage import node_items
 from penstock.workflow.expressions.parser import named, string_value, text_of
+from penstock.workflow.expressions.paths import node_name
 from penstock.workflow.expressions.proxies import VARIABLES, first_item
-from penstock.workflow.expressions.roots import node_name
 from penstock.workflow.expressions.values import UNDEFINED, Frame
 
 Arguments = Callable[[Frame], list[Any]]

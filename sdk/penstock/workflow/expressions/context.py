@@ -9,6 +9,8 @@ time gives `Scope.expired`, which is asked every thousand steps.
 import copy
 from typing import Any
 
+import msgspec
+
 from penstock.workflow.expressions.errors import BudgetError, ExpressionError
 from penstock.workflow.scope import Scope
 
@@ -17,19 +19,16 @@ SIZE_PER_STEP = 64
 """Characters or elements that one step pays for."""
 
 
-class Context:
+class Context(msgspec.Struct, eq=False):
     """See the module's text. One is made per evaluation of one expression for one item."""
 
-    # Defaults stand on the class: most evaluations touch none of them, and one is made each time.
+    scope: Scope
+    index: int
     steps: int = STEPS_MAX
     copies_data: bool = False
     regex_ms: float = 500.0
     globals: dict[str, Any] | None = None
     _copies: dict[int, tuple[Any, Any]] | None = None
-
-    def __init__(self, scope: Scope, index: int) -> None:
-        self.scope = scope
-        self.index = index
 
     def step(self) -> None:
         """Count one step; raises when the budget is spent."""

@@ -1,6 +1,6 @@
-"""Resolvers that need no evaluation at all: `$json.a.b`, `$json.n + 1`, `Hello {{ $json.name }}!`.
+"""Resolvers that need no evaluation: `$json.a.b`, `$('X').item.json.n + 1`, `Hello {{ $json.a }}!`.
 
-Most expressions read a field of the item, and many of the rest do one thing with it. Such a one
+Most expressions read a field of an item, and many of the rest do one thing with it. Such a one
 becomes a closure over (scope, item index) that goes straight to the data, with no context, frame
 or budget around it. It covers plain values of the expected types only. For anything else it gives
 `UNUSUAL`, and the general closure answers, so the answers are the same, only sooner.
@@ -11,10 +11,12 @@ from typing import Any
 
 from tree_sitter import Node
 
+from penstock.workflow.expressions.errors import ExpressionError
+from penstock.workflow.expressions.lineage import paired_item
 from penstock.workflow.expressions.members import METHODS
 from penstock.workflow.expressions.numbers import MAX_SAFE
 from penstock.workflow.expressions.parser import named, string_value, text_of
-from penstock.workflow.expressions.paths import Keys, chain, json_keys
+from penstock.workflow.expressions.paths import Keys, chain, item_keys, json_keys
 from penstock.workflow.expressions.values import UNDEFINED
 from penstock.workflow.plan import Resolver
 from penstock.workflow.scope import Scope
@@ -42,7 +44,10 @@ def direct_text(parts: list[str | Node], general: Resolver) -> Resolver | None:
 
 def _or_general(made: Direct, general: Resolver) -> Resolver:
     def resolve(scope: Scope, index: int) -> Any:
-        value = made(scope, index)
+        try:
+            value = made(scope, index)
+        except ExpressionError:
+            value = UNUSUAL
         return general(scope, index) if value is UNUSUAL else value
 
     return resolve
@@ -58,10 +63,13 @@ def direct(node: Node) -> Direct | None:
         return direct(named(node)[0])
     if node.type == "binary_expression":
         return _binary(node)
-    keys = json_keys(node)
-    if not keys or any(child.type == "optional_chain" for child in chain(node)):
+    if any(child.type == "optional_chain" for child in chain(node)):
         return None
-    return walker(keys)
+    item = item_keys(node)
+    if item is not None and item[1]:
+        return _item_walker(*item)
+    keys = json_keys(node)
+    return walker(keys) if keys else None
 
 
 _LITERALS = frozenset({"number", "string"})
@@ -82,17 +90,23 @@ def _binary(node: Node) -> Direct | None:
 def _add(left: Direct, right: Direct) -> Direct:
     def add(scope: Scope, index: int) -> Any:
         a, b = left(scope, index), right(scope, index)
-        kind = type(a)
-        if kind is not type(b):
-            return UNUSUAL
-        if kind is int:
+        if type(a) is int and type(b) is int:
             total = a + b
             return total if -MAX_SAFE <= total <= MAX_SAFE else UNUSUAL
-        if kind is str and len(a) + len(b) <= _TEXT_MAX and a.isascii() and b.isascii():
-            return a + b
-        return UNUSUAL
+        one, other = _text(a), _text(b)
+        if one is None or other is None or len(one) + len(other) > _TEXT_MAX:
+            return UNUSUAL
+        text = one + other
+        return text if text.isascii() else UNUSUAL
 
     return add
+
+
+def _text(value: Any) -> str | None:
+    """A text, or a whole number as text; `None` for all else."""
+    if type(value) is str:
+        return value
+    return str(value) if type(value) is int and -MAX_SAFE <= value <= MAX_SAFE else None
 
 
 def _whole(compute: Callable[[int, int], int]) -> Callable[[Direct, Direct], Direct]:
@@ -147,14 +161,12 @@ def _joined(parts: list[Direct]) -> Direct:
     def join(scope: Scope, index: int) -> Any:
         texts = []
         for part in parts:
-            value = part(scope, index)
-            if type(value) is int and -MAX_SAFE <= value <= MAX_SAFE:
-                value = str(value)
-            elif type(value) is not str:
+            text = _text(part(scope, index))
+            if text is None:
                 return UNUSUAL
-            texts.append(value)
-        text = "".join(texts)
-        return text if text.isascii() else UNUSUAL
+            texts.append(text)
+        whole = "".join(texts)
+        return whole if whole.isascii() else UNUSUAL
 
     return join
 
@@ -163,26 +175,41 @@ def walker(keys: Keys) -> Direct:
     """A closure that walks plain objects and arrays, and gives up on anything else."""
     if len(keys) == 1 and type(keys[0]) is str and keys[0] not in METHODS[dict]:
         return _walk_one(keys[0])
-    steps = [(key, str(key), str(key) in METHODS[dict]) for key in keys]
+    steps = _steps(keys)
 
     def walk(scope: Scope, index: int) -> Any:
         try:
-            value: Any = scope.inputs[0][index]["json"]  # type: ignore[index]
+            data = scope.inputs[0][index]["json"]  # type: ignore[index]
         except (IndexError, TypeError):
             return UNUSUAL
-        for key, name, is_method in steps:
-            if type(value) is dict:
-                found = value.get(name, UNDEFINED)
-                if found is UNDEFINED and is_method:
-                    return UNUSUAL
-                value = found
-            elif type(value) is list and type(key) is int:
-                value = value[key] if key < len(value) else UNDEFINED
-            else:
-                return UNUSUAL
-        return value
+        return _descend(data, steps)
 
     return walk
+
+
+def _item_walker(name: str, keys: Keys) -> Direct:
+    """The same from the item of another node that the current one descends from."""
+    steps = _steps(keys)
+    return lambda scope, index: _descend(paired_item(scope, name, index), steps)
+
+
+def _steps(keys: Keys) -> list[tuple[str | int, str, bool]]:
+    """Each key, its name, and whether that may be a method."""
+    return [(key, str(key), str(key) in METHODS[dict]) for key in keys]
+
+
+def _descend(value: Any, steps: list[tuple[str | int, str, bool]]) -> Any:
+    for key, name, is_method in steps:
+        if type(value) is dict:
+            found = value.get(name, UNDEFINED)
+            if found is UNDEFINED and is_method:
+                return UNUSUAL
+            value = found
+        elif type(value) is list and type(key) is int:
+            value = value[key] if key < len(value) else UNDEFINED
+        else:
+            return UNUSUAL
+    return value
 
 
 def _walk_one(name: str) -> Direct:

@@ -11,8 +11,8 @@ from tree_sitter import Node
 
 from penstock.workflow.expressions.direct import UNUSUAL, walker
 from penstock.workflow.expressions.lineage import paired_item
-from penstock.workflow.expressions.parser import named, string_value, text_of
-from penstock.workflow.expressions.paths import chain, json_keys, static_key
+from penstock.workflow.expressions.parser import text_of
+from penstock.workflow.expressions.paths import chain, json_keys, node_name, static_key
 from penstock.workflow.expressions.proxies import LEGACY_NODE, TABLES
 from penstock.workflow.expressions.values import Frame
 
@@ -41,19 +41,6 @@ def json_path(compiler: "Compiler", node: Node) -> Op | None:
         return general(frame) if value is UNUSUAL else value
 
     return path
-
-
-def node_name(node: Node) -> str | None:
-    """The name in `$('name')`, or `None`."""
-    if node.type != "call_expression":
-        return None
-    callee, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-    if callee is None or arguments is None or callee.type != "identifier":
-        return None
-    given = named(arguments)
-    if text_of(callee) != "$" or len(given) != 1 or given[0].type != "string":
-        return None
-    return string_value(given[0])
 
 
 def _legacy_name(node: Node) -> str | None:
