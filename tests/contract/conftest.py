@@ -64,6 +64,8 @@ class MemoryWorld(World):
 
     async def restore(self, bus: AdminBus) -> None:
         assert isinstance(bus, MemoryBus)
+        for stream in ("STEPS", "DONE"):
+            self.broker.lose(stream)
         bus.reconnect()
 
     async def begin_anew(self, bus: AdminBus, stream: str) -> None:

@@ -14,6 +14,7 @@ from tests.contract.conftest import World, until
 RUNS = names.runs("local", 0)
 JOURNAL = names.journal("local", 0)
 STEPS = names.steps("local", "trusted")
+DONE = names.done("local", 0)
 
 
 async def append(
@@ -465,6 +466,23 @@ async def test_a_stream_that_began_anew_is_told_from_the_one_before(world: World
         about = await bus.info("STEPS")
         assert about["created"] != before
         assert about["last"] == 3
+
+
+async def test_who_follows_a_stream_that_is_lost_with_its_broker_reads_the_new_one(
+    world: World,
+) -> None:
+    async with world.bus() as bus:
+        followed: list[bytes] = []
+        bus.follow("DONE", DONE, 1, lambda message: followed.append(message.payload))
+        for number in range(3):
+            await append(bus, DONE, b"old %d" % number)
+        await until(lambda: len(followed) == 3)
+
+        await world.lose(bus)
+        await world.restore(bus)
+        await append(bus, DONE, b"new")
+
+        await until(lambda: followed[3:] == [b"new"])
 
 
 async def test_an_outage_amid_a_stream_of_appends_loses_and_doubles_nothing(

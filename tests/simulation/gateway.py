@@ -32,8 +32,8 @@ class SimGateway:
         self.sent: dict[str, str] = {}
         self.answered: set[str] = set()
         self.happened: Counter[str] = Counter()
-        self._bus = MemoryBus(broker)
-        self._bus.subscribe(names.replies("sim"), self._on_replies)
+        self.bus = MemoryBus(broker)
+        self.bus.subscribe(names.replies("sim"), self._on_replies)
         self._random = random
         self._partitions = partitions
         self._number = 0
@@ -81,7 +81,7 @@ class SimGateway:
             ("sent straight and lost", "sent straight", "sent straight twice")[copies]
         ] += 1
         for _ in range(copies):
-            self._bus.offer(names.direct_runs("local", partition), frame, lambda: None)
+            self.bus.offer(names.direct_runs("local", partition), frame, lambda: None)
         asyncio.get_running_loop().call_later(ANSWER_S, self._store_late, batch)
 
     def _store_late(self, batch: list[RunRequest]) -> None:
@@ -128,4 +128,4 @@ class SimGateway:
                 again = (subject, frame, message_id, executions)
                 asyncio.get_running_loop().call_later(RETRY_S, self._send, *again)
 
-        self._bus.append(subject, frame, on_ack, message_id=message_id)
+        self.bus.append(subject, frame, on_ack, message_id=message_id)

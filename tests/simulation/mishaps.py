@@ -32,6 +32,7 @@ class Mishaps:
             self._cut_off_host,
             self._drain_host,
             self._kill_sandbox,
+            self._restart_broker,
             self._jump_clock,
             self._fill_stream,
             self._stall_leader,
@@ -53,6 +54,7 @@ class Mishaps:
         world.faults.end()
         for stream in STREAMS:
             world.broker.go_on(stream)
+        world.find_broker()
         world.database.is_away = False
         # A timer set by a clock that ran ahead is due when the others get there.
         ahead_ms = max(world.offset_ms, *(host.clock.offset_ms for host in world.hosts))
@@ -128,6 +130,11 @@ class Mishaps:
         world.sandboxes.pop(self._random.randrange(len(world.sandboxes))).kill()
         world.run_aside(world.add_sandbox())
         return "sandbox host killed"
+
+    def _restart_broker(self) -> str:
+        self._world.lose_broker()
+        self._later(2.0, self._world.find_broker)
+        return "broker restarted"
 
     def _jump_clock(self) -> str:
         self._a_host().clock.offset_ms += self._random.choice(JUMPS_MS)

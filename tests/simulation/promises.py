@@ -36,6 +36,7 @@ FAULTS = (
     "host cut off",
     "host drained",
     "sandbox host killed",
+    "broker restarted",
     "clock jumped",
     "limits changed",
     "projector killed",

@@ -24,32 +24,32 @@ class SimSandbox:
         self, broker: MemoryBroker, tier: str, random: Random, ran: Counter[tuple[str, int, int]]
     ) -> None:
         self.ran = ran
-        self._bus = MemoryBus(broker)
+        self.bus = MemoryBus(broker)
         self._tier = tier
         self._random = random
         self._work: WorkSubscription | None = None
-        self._is_dead = False
+        self.is_dead = False
 
     async def start(self) -> None:
         """Take steps from now on."""
         subject = names.steps("local", self._tier)
-        self._work = await self._bus.work("STEPS", self._tier, subject, self._on_steps)
+        self._work = await self.bus.work("STEPS", self._tier, subject, self._on_steps)
         self._work.offer(8)
 
     def kill(self) -> None:
         """kill -9: what it works on is never acknowledged."""
-        self._is_dead = True
-        self._bus.disconnect()
+        self.is_dead = True
+        self.bus.disconnect()
 
     def _on_steps(self, message: Message) -> None:
-        if self._is_dead or self._work is None:
+        if self.is_dead or self._work is None:
             return
         self._work.offer(1)
         delay_s = self._random.choice((0.001, 0.01, 0.1, 0.5, 2.5))
         asyncio.get_running_loop().call_later(delay_s, self._finish, message)
 
     def _finish(self, message: Message) -> None:
-        if self._is_dead:
+        if self.is_dead:
             return
         by_partition: dict[int, list[StepResult]] = {}
         for step in STEPS.decode(message.payload):
@@ -59,7 +59,7 @@ class SimSandbox:
 
         def on_ack(result: Ack | Exception) -> None:
             nonlocal left
-            if self._is_dead or self._work is None:
+            if self.is_dead or self._work is None:
                 return
             if isinstance(result, Exception):
                 self._work.nak(message)
@@ -69,7 +69,7 @@ class SimSandbox:
                 self._work.ack(message)
 
         for partition, results in by_partition.items():
-            self._bus.append(names.done("local", partition), RESULTS.encode(results), on_ack)
+            self.bus.append(names.done("local", partition), RESULTS.encode(results), on_ack)
 
 
 def _result(step: Step) -> StepResult:

@@ -3,7 +3,7 @@
 from penstock.actors.dispatch import STEPS
 from penstock.actors.replies import REPLIES
 from penstock.subjects.bus import Message
-from penstock.subjects.memory_broker import MemoryBroker, Stored
+from penstock.subjects.memory_broker import MemoryBroker, MemoryStream, Stored
 from tests.simulation.ledger import Ledger
 
 
@@ -12,9 +12,12 @@ class Wire:
 
     def __init__(self, broker: MemoryBroker, ledger: Ledger) -> None:
         self._ledger = ledger
-        broker.stream("STEPS").listeners.append(self._on_steps)
         broker.stream("DEAD").listeners.append(self._on_dead)
         broker.subscribe("reply.*", "", self._on_replies)
+
+    def watch(self, steps: MemoryStream) -> None:
+        """Look at what is appended to STEPS, which begins anew with its broker."""
+        steps.listeners.append(self._on_steps)
 
     def _on_steps(self, stored: Stored) -> None:
         for step in STEPS.decode(stored.message.payload):

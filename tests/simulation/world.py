@@ -36,6 +36,7 @@ from tests.simulation.workflows import ALL, SCHEDULED
 
 PARTITIONS = 2
 TENANTS = ("main", "other")
+IN_MEMORY = ("STEPS", "DONE")
 
 
 class SimHost:
@@ -116,10 +117,10 @@ class World:
         await self.set_schedule(is_on=True)
         self._heads = 0
         self.broker.stream("SNAP").listeners.append(self._on_snapshot)
-        for stream in ("EXEC", "STEPS", "DONE"):
-            self.broker.stream(stream).listeners.append(self._digest)
+        self.broker.stream("EXEC").listeners.append(self._digest)
         self.ledger = Ledger(self.broker, PARTITIONS, self.plans)
         self.wire = Wire(self.broker, self.ledger)
+        self._watch_memory()
         self.database, self.blobs = SimDatabase(self.faults), SimBlobs(self.faults)
         self.audit = Audit(self.ledger, self.database, self.blobs)
         self.gateway = SimGateway(self.broker, self.random, PARTITIONS)
@@ -163,6 +164,29 @@ class World:
     def _on_snapshot(self, stored: Stored) -> None:
         is_head = stored.message.subject.endswith(".head")
         self._heads += is_head and bool(HEAD.decode(stored.message.payload).chunks)
+
+    def lose_broker(self) -> None:
+        """The broker dies, and what it has in memory with it."""
+        for bus in self._buses():
+            bus.disconnect()
+        for stream in IN_MEMORY:
+            self.broker.lose(stream)
+        self._watch_memory()
+
+    def find_broker(self) -> None:
+        """It is there again."""
+        for bus in self._buses():
+            bus.reconnect()
+
+    def _buses(self) -> list[MemoryBus]:
+        programs: list[SimHost | SimProjector | SimSandbox] = [*self.hosts, *self.projectors]
+        programs += self.sandboxes
+        return [self.gateway.bus, *(each.bus for each in programs if not each.is_dead)]
+
+    def _watch_memory(self) -> None:
+        for stream in IN_MEMORY:
+            self.broker.stream(stream).listeners.append(self._digest)
+        self.wire.watch(self.broker.stream("STEPS"))
 
     def run_aside(self, work: Coroutine[Any, Any, Any]) -> None:
         """Let something go on by itself."""

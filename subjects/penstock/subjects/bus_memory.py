@@ -174,8 +174,8 @@ class MemoryBus:
         self, stream: str, subject: str, start: int, receive: Callable[[Stored], None]
     ) -> Subscription:
         """`follow`, with all that the broker knows of a message."""
-        held = self.broker.stream(stream)
-        follow = MemoryFollow(self, held, subject, start=start, receive=receive)
+        find = partial(self.broker.stream, stream)
+        follow = MemoryFollow(self, find, subject, start=start, receive=receive)
         self._follows.append(follow)
         follow.restart()
 
@@ -188,7 +188,7 @@ class MemoryBus:
     async def work(self, stream: str, name: str, subject: str, on_message: OnMessage) -> MemoryWork:
         self._check_connected()
         spec = ConsumerSpec(stream=stream, name=name, subject=subject)
-        work = MemoryWork(self, self.broker.consumer(spec), on_message)
+        work = MemoryWork(self, partial(self.broker.consumer, spec), on_message)
         self._works.append(work)
         self._opened(work.close)
         return work

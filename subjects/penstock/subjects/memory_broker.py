@@ -273,7 +273,7 @@ class MemoryBroker:
 
     def lose(self, name: str) -> None:
         """A stream in memory begins anew, empty, as after a restart of the broker: while every
-        client is disconnected. Followers of it are not told; they belong to the old one."""
+        client is disconnected. They find the new one when they reconnect."""
         lost = self.stream(name)
         self.streams[name] = MemoryStream(lost.spec, lost.max_bytes)
         for key in [key for key in self.consumers if key[0] == name]:

@@ -33,17 +33,24 @@ class MemoryFollow:
     """One follower: in order, without gaps, however late; goes on where it was after an outage."""
 
     def __init__(
-        self, client: Client, stream: MemoryStream, subject: str, *, start: int, receive: OnStored
+        self,
+        client: Client,
+        find: Callable[[], MemoryStream],
+        subject: str,
+        *,
+        start: int,
+        receive: OnStored,
     ) -> None:
         self._client = client
-        self._stream = stream
+        self._find = find
+        self._stream = find()
         self._subject = subject
         self._next = max(start, 1)
         self._receive = receive
         self._queue: deque[Stored] = deque()
         self._is_scheduled = False
         self._generation = 0
-        stream.listeners.append(self._on_stored)
+        self._stream.listeners.append(self._on_stored)
 
     def close(self) -> None:
         self._generation += 1
@@ -54,6 +61,11 @@ class MemoryFollow:
         """Read again from where the receiver is."""
         self._generation += 1
         self._is_scheduled = False
+        found = self._find()
+        if found is not self._stream:  # it was lost: the one of that name is read from its start
+            self._stream = found
+            self._stream.listeners.append(self._on_stored)
+            self._next = 1
         self._queue = deque(self._stream.since(self._next, self._subject))
         self._schedule()
 
@@ -83,9 +95,12 @@ class MemoryFollow:
 class MemoryWork:
     """One worker of a durable consumer."""
 
-    def __init__(self, client: Client, consumer: WorkConsumer, on_message: OnMessage) -> None:
+    def __init__(
+        self, client: Client, find: Callable[[], WorkConsumer], on_message: OnMessage
+    ) -> None:
         self._client = client
-        self._consumer = consumer
+        self._find = find
+        self._consumer = find()
         self._on_message = on_message
         self._wanted = 0
         self._is_closed = False
@@ -113,6 +128,7 @@ class MemoryWork:
     def restart(self) -> None:
         """Ask again for what is still wanted, after an outage."""
         self.withdraw()
+        self._consumer = self._find()
         self._wait(self._wanted)
 
     def withdraw(self) -> None:
