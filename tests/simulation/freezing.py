@@ -1,7 +1,8 @@
 """A bus of a process that can be frozen, as by SIGSTOP, and that can die.
 
 Frozen: nothing comes in and nothing goes out; when it thaws, all of it happens at once and late,
-which is how a former owner meets the world again. Dead: nothing ever happens again.
+which is how a former owner meets the world again. Dead: nothing ever happens again, and what was
+on its way out is lost. Now and then things take a while to get out, in their order.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ class FreezingBus(MemoryBus):
         super().__init__(broker)
         self.is_frozen = False
         self.is_dead = False
+        self._is_slow = False
         self.appends = 0
         self.on_append: Callable[[str], None] = lambda subject: None
         """Called after each append was stored or refused, before anybody hears of it."""
@@ -36,9 +38,7 @@ class FreezingBus(MemoryBus):
     def thaw(self) -> None:
         """Let it run again: first what it had meant to send, then what came in."""
         self.is_frozen = False
-        outgoing, self._outgoing = self._outgoing, []
-        for action in outgoing:
-            action()
+        self._send_all()
         self._thawed.set()
         self._deliver()
 
@@ -46,16 +46,14 @@ class FreezingBus(MemoryBus):
         """kill -9."""
         self.is_dead = True
         self._waiting.clear()
+        self._outgoing.clear()
         self._connection_hooks.clear()
         self.disconnect()
 
     def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
         if self.is_dead:
             return
-        if self.is_frozen:
-            self._outgoing.append(partial(self.publish, subject, payload, reply))
-        else:
-            super().publish(subject, payload, reply)
+        self._send(partial(super().publish, subject, payload, reply))
 
     def append(
         self,
@@ -68,20 +66,33 @@ class FreezingBus(MemoryBus):
     ) -> None:
         if self.is_dead:
             return
-        send = partial(
-            super().append,
-            subject,
-            payload,
-            on_ack,
-            message_id=message_id,
-            expected_last=expected_last,
-        )
-        if self.is_frozen:
-            self._outgoing.append(send)
-            return
-        send()
-        self.appends += 1
-        self.on_append(subject)
+        store = super().append
+
+        def send() -> None:
+            store(subject, payload, on_ack, message_id=message_id, expected_last=expected_last)
+            self.appends += 1
+            self.on_append(subject)
+
+        delay_s = self.broker.faults.delay_s("late_send")
+        if delay_s and not self._is_slow:
+            self._is_slow = True
+            asyncio.get_running_loop().call_later(delay_s, self._send_all)
+        self._send(send)
+
+    def _send(self, action: Callable[[], None]) -> None:
+        if self.is_frozen or self._is_slow:
+            self._outgoing.append(action)
+        else:
+            action()
+
+    def _send_all(self) -> None:
+        """Send what waits, but for what a frozen process keeps."""
+        self._is_slow = False
+        if not self.is_frozen:
+            outgoing, self._outgoing = self._outgoing, []
+            for action in outgoing:
+                if not self.is_dead:
+                    action()
 
     async def last(self, stream: str, subject: str) -> Message | None:
         await self._answers()

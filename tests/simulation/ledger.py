@@ -41,6 +41,8 @@ class Ledger:
         self.records = 0
         self.on_end: Callable[[str], None] = lambda execution: None
         """Called for each execution that ended, when its record is read."""
+        self.on_record: Callable[[int, int, Record], None] = lambda number, sequence, record: None
+        """Called for each record with its partition and sequence."""
         self._plans = plans
         self._held: set[str] = set()
         self._asked: set[str] = set()
@@ -61,6 +63,7 @@ class Ledger:
             if is_journal(message.subject):
                 assert record is not None
                 self._on_record(number, record)
+                self.on_record(number, message.sequence, record)
             else:
                 self._on_input(number, message)
         except Exception as error:

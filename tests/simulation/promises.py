@@ -19,6 +19,7 @@ FAULTS = (
     "late_ack",
     "delayed",
     "duplicate_work",
+    "late_send",
     "late_answer",
     "failed_statement",
     "lost_commit",

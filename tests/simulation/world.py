@@ -30,6 +30,7 @@ from tests.simulation.gateway import SimGateway
 from tests.simulation.history import Audit, SimProjector
 from tests.simulation.ledger import Ledger
 from tests.simulation.sandbox import SimSandbox
+from tests.simulation.snapshots import SnapshotAudit
 from tests.simulation.virtual import START_MS, VirtualClock
 from tests.simulation.wire import Wire
 from tests.simulation.workflows import ALL, SCHEDULED
@@ -121,6 +122,7 @@ class World:
         self.ledger = Ledger(self.broker, PARTITIONS, self.plans)
         self.wire = Wire(self.broker, self.ledger)
         self._watch_memory()
+        SnapshotAudit(self.broker, self.ledger, PARTITIONS)
         self.database, self.blobs = SimDatabase(self.faults), SimBlobs(self.faults)
         self.audit = Audit(self.ledger, self.database, self.blobs)
         self.gateway = SimGateway(self.broker, self.random, PARTITIONS)

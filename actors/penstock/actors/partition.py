@@ -77,7 +77,7 @@ class Partition(Parts):
         self.committer.begin(opened.sequence)
         self.dispatcher.begin(f"{self.number}-{shared.owner}-{self.epoch}")
         await self.snapshotting.store.fence(self.epoch)
-        replayed = await takeover.replay(self.snapshotting.store, opened.sequence)
+        replayed = await takeover.replay_opened(self.snapshotting.store, opened)
         states, lost = await rebuild(replayed, shared.plans, shared.resume_url)
         self.restore(replayed)
         self._done_seq = replayed.done_seq

@@ -182,6 +182,19 @@ class Takeover:
                 raise WrongLastSequenceError("another owner took the partition") from None
             raise
 
+    async def replay_opened(self, store: SnapshotStore, opened: Opened) -> Replayed:
+        """`replay` what stood before the epoch. `WrongLastSequenceError`: another has begun."""
+        try:
+            return await self.replay(store, opened.sequence)
+        except BusError:
+            raise
+        except Exception:
+            # Whoever was frozen in between may find trimmed what it had yet to read.
+            last = await self._bus.last("EXEC", self._journal)
+            if last is not None and RECORDS.decode(last.payload).epoch != opened.record.epoch:
+                raise WrongLastSequenceError("another owner took the partition") from None
+            raise
+
     async def replay(self, store: SnapshotStore, up_to: int) -> Replayed:
         """The partition's state after the record at `up_to`. `PenstockError` where records between
         are lost, unless that is accepted: then as much of it as can be known."""

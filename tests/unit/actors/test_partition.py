@@ -11,7 +11,10 @@ from penstock.actors.execution.events import Finished, Started
 from penstock.actors.inbox import RESULTS
 from penstock.actors.journal import RUNS, Happened, Held
 from penstock.actors.sleepers import PASSIVATE_AFTER_S
+from penstock.actors.snapshot import SnapshotStore
+from penstock.actors.takeover import Takeover
 from penstock.subjects import asks, names
+from penstock.subjects.errors import WrongLastSequenceError
 from penstock.subjects.messages import (
     Cancel,
     Item,
@@ -515,5 +518,25 @@ def test_a_crash_of_the_loop_gives_the_partition_up_and_loses_nothing(
         await asyncio.sleep(1)
 
         assert ends(owner) == {"e1": "success"}
+
+    owned(test)
+
+
+def test_who_was_overtaken_while_taking_over_does_not_take_trimmed_inputs_for_damage() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "called")
+        await asyncio.sleep(1)
+        slow = Takeover(owner.bus, "local", 0)
+        opened = await slow.open_epoch("slow", owner.clock.now_ms())
+        owner.kill()
+        store = SnapshotStore(owner.bus, "local", 0)
+        await owner.bus.purge("EXEC", names.runs("local", 0))
+        with pytest.raises(AssertionError, match="is gone"):
+            await slow.replay_opened(store, opened)
+
+        await Takeover(owner.bus, "local", 0).open_epoch("quick", owner.clock.now_ms())
+
+        with pytest.raises(WrongLastSequenceError):
+            await slow.replay_opened(store, opened)
 
     owned(test)
