@@ -93,14 +93,14 @@ class Caller:
 
 
 @contextlib.contextmanager
-def standing_on(part: str) -> Iterator[tuple[Up, Path]]:
+def standing_on(part: str, *options: str) -> Iterator[tuple[Up, Path]]:
     """An installation whose `part` (a folder of its data directory) has a small disk of its own."""
     with tempfile.TemporaryDirectory(prefix="penstock-full-", ignore_cleanup_errors=True) as place:
         data = Path(place) / "data"
-        with running_up(data) as up:
+        with running_up(data, *options) as up:
             activate(Api(up.url, up.token), inline("later"), inline("now", "lastNode"))
             up.stop()
-        with small_disk(data / part, DISK_BYTES), running_up(data) as up:
+        with small_disk(data / part, DISK_BYTES), running_up(data, *options) as up:
             yield up, data / part
 
 
@@ -109,37 +109,37 @@ def row_drill(n: int, seed: int) -> list[Figure]:
     figures = full_drill(n, seed)
     if reason := why_not():
         return [*figures, Figure(9, "disks full", reason, "-", True, 0, seed)]
-    return figures + disk_drill(n, seed)
+    return [*figures, *disk_drill(n, seed), *_broker(Drawn(9, n, seed), "--nodes", "3")]
 
 
 def disk_drill(n: int, seed: int) -> list[Figure]:
     """Each of the three disks is full `n` times."""
     drawn = Drawn(9, n, seed)
-    drills = (_broker, _postgres, _blobs)
-    return [figure for drill in drills for figure in drill(drawn)]
+    return [*_broker(drawn), *_postgres(drawn), *_blobs(drawn)]
 
 
-def _broker(drawn: Drawn) -> list[Figure]:
+def _broker(drawn: Drawn, *options: str) -> list[Figure]:
     """Full under the broker's store; then once more, and the broker is killed while it is."""
-    with standing_on("nats") as (up, disk), JournalChecker(up.data) as journal:
+    whose = "three brokers'" if options else "broker's"
+    with standing_on("nats", *options) as (up, disk), JournalChecker(up.data) as journal:
         caller = Caller(up)
         _expect_200(caller.call)
-        others = _pids(up, without="nats")
+        others = _pids(up, without=("nats",))
         ways = (caller.ask, caller.call, caller.save)
         healed_s = 0.0
         for dies in (False, True) * drawn.n:
             _call_for(1, *ways)
             with filled(disk):
                 _call_for(FULL_S / 2, *ways)
-                if dies:
-                    up.kill("nats")
+                if dies and (running := _running_broker(up)):
+                    up.kill(running)
                 _call_for(FULL_S / 2, *ways)
             healed_s = max(healed_s, *(_healed_s(way) for way in ways))
         return [
-            *_common(drawn, "broker's", up, caller, journal),
-            drawn.at_least("broker's disk full: refused", caller.refused, 2 * drawn.n),
-            drawn.at_most("broker's disk full: taking again after", healed_s, HEALS_S, "s"),
-            drawn.none_of("broker's disk full: others restarted", _changed(up, others)),
+            *_common(drawn, whose, up, caller, journal),
+            drawn.at_least(f"{whose} disk full: refused", caller.refused, 2 * drawn.n),
+            drawn.at_most(f"{whose} disk full: taking again after", healed_s, HEALS_S, "s"),
+            drawn.none_of(f"{whose} disk full: others restarted", _changed(up, others)),
         ]
 
 
@@ -148,7 +148,7 @@ def _postgres(drawn: Drawn) -> list[Figure]:
     with standing_on("postgres") as (up, disk), JournalChecker(up.data) as journal:
         caller = Caller(up)
         _expect_200(caller.call)
-        others = _pids(up, without="postgres")
+        others = _pids(up, without=("postgres",))
         for _ in range(drawn.n):
             with filled(disk):
                 _call_for(FULL_S / 2, caller.call)
@@ -262,8 +262,14 @@ def _panics(up: Up) -> int:
     return (up.data / "logs" / "postgres.log").read_text().count("PANIC: ")
 
 
-def _pids(up: Up, without: str = "") -> dict[str, int]:
-    return {name: child["pid"] for name, child in up.tree().items() if name != without}
+def _running_broker(up: Up) -> str:
+    """One that runs; of a cluster whose disk is full, some have ended by themselves."""
+    brokers = {name: child for name, child in up.tree().items() if name.startswith("nats")}
+    return next((name for name, child in brokers.items() if child.get("pid")), "")
+
+
+def _pids(up: Up, without: tuple[str, ...] = ()) -> dict[str, int]:
+    return {n: child["pid"] for n, child in up.tree().items() if not n.startswith(without)}
 
 
 def _changed(up: Up, before: dict[str, int]) -> list[str]:

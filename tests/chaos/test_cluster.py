@@ -27,6 +27,7 @@ from tests.chaos.webhook_load import WebhookLoad
 from tests.up import Up, wait_until
 
 BACK_S = 45.0
+BROKERS = ("nats-1", "nats-2", "nats-3")
 HEARTBEATS: Codec[Heartbeat] = Codec(Heartbeat)
 
 Installation = tuple[Up, SideEffects, list[str]]
@@ -62,7 +63,7 @@ def test_nothing_acknowledged_is_lost_when_the_leader_is_killed(cluster: Install
 
 def test_a_rolling_restart_of_the_brokers_is_no_error_to_anybody(cluster: Installation) -> None:
     up, effects, paths = cluster
-    before = {name: up.pid_of(name) for name in ("nats-1", "nats-2", "nats-3")}
+    before = {name: up.pid_of(name) for name in BROKERS}
 
     with JournalChecker(up.data) as journal:
         with WebhookLoad(up.url, paths) as load:
@@ -131,3 +132,38 @@ def test_a_stream_that_a_canary_finds_wedged_gets_another_leader(cluster: Instal
         wait_until(lambda: leader_of(up.data, "AUDIT") not in ("", leader), BACK_S)
 
     assert '"kind": "step down"' in (up.data / "logs" / "up.log").read_text()
+
+
+def test_a_stream_that_another_leader_does_not_cure_has_its_server_restarted(
+    cluster: Installation,
+) -> None:
+    up, effects, paths = cluster
+    leader = leader_of(up.data, "AUDIT")
+    before = {name: up.pid_of(name) for name in BROKERS}
+
+    with JournalChecker(up.data) as journal:
+        with WebhookLoad(up.url, paths) as load:
+            load.wait_for(20, 30)
+            with Alarm(up.data, "AUDIT"):
+                wait_until(lambda: up.tree()[leader].get("pid") != before[leader], BACK_S)
+            up.wait_until_restarted(leader, before[leader], BACK_S)
+            load.wait_for(20, BACK_S)
+        judge(load, journal, effects)
+
+    assert {name for name in BROKERS if up.pid_of(name) != before[name]} == {leader}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_brokers_that_die_at_once_come_back_without_a_person(
+    cluster: Installation, count: int
+) -> None:
+    up, effects, paths = cluster
+
+    with JournalChecker(up.data) as journal:
+        with WebhookLoad(up.url, paths) as load:
+            load.wait_for(20, 30)
+            killed = {name: up.kill(name) for name in BROKERS[:count]}
+            for name, pid in killed.items():
+                up.wait_until_restarted(name, pid, BACK_S)
+            load.wait_for(20, BACK_S)
+        judge(load, journal, effects)

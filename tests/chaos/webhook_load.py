@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 _PAUSE_S = 0.02
 _TIMEOUT_S = 30.0
-_REFUSALS = (429, 503)
+_REFUSALS = (429, 503, 507)
 
 
 class WebhookLoad:

@@ -1,7 +1,7 @@
 """The load of `penstock chaos`: a workflow of its own, called steadily, and what was acknowledged.
 
 A call counts when its answer is a 2xx with the execution's id: from then on the installation owes
-that execution. Refusals with 429 or 503 and broken connections owe nothing.
+that execution. Refusals with 429, 503 or 507 and broken connections owe nothing.
 """
 
 import secrets
@@ -18,7 +18,7 @@ NAME = "penstock chaos canary"
 _PAUSE_S = 0.05
 _KNOWN_S = 20.0
 _RETRY_S = 0.2
-_REFUSALS = (429, 503)
+_REFUSALS = (429, 503, 507)
 
 
 def document(path: str) -> dict[str, Any]:

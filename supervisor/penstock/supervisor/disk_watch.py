@@ -18,6 +18,7 @@ from penstock.subjects.disks import is_full
 from penstock.subjects.errors import PenstockError
 
 PERIOD_S = 0.5
+RESTART_S = 60.0
 
 
 async def watch_disk(
@@ -33,7 +34,8 @@ async def watch_disk(
         elif was_full and not now_full:
             told(_line(event="cure", kind="restart all", why="the disk was full"))
             try:
-                await restart()
+                async with asyncio.timeout(RESTART_S):
+                    await restart()
             except (PenstockError, TimeoutError) as error:
                 told(_line(event="cure failed", kind="restart all", error=str(error)))
         was_full = now_full
