@@ -187,6 +187,14 @@ def test_a_realm_in_which_nothing_was_left_is_kept(engine: KeptRealms) -> None:
     assert engine.realms == 1
 
 
+def test_no_more_realms_are_kept_than_allowed(engine: KeptRealms) -> None:
+    for _ in range(2):
+        for n in range(2 * kept_realms.REALMS_MAX):
+            assert run(f"return {{n: {n}}}") == {"n": n}
+
+    assert engine.realms == kept_realms.REALMS_MAX
+
+
 def test_other_nodes_items_are_those_of_the_run(engine: KeptRealms) -> None:
     code = "return {n: $('Source').first().json.n, m: $items('Source')[0].json.n}"
 

@@ -19,7 +19,6 @@ this and could leave much garbage: its realm is not kept.
 """
 
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +37,10 @@ _LONG_S = 0.01
 
 @dataclass(slots=True)
 class _Record:
-    """A program's past. `strikes` counts runs that failed or left something behind."""
+    """What is known of a program. `strikes` counts runs that failed or left something behind."""
 
+    program: Program
+    realm: Realm | None = None
     runs: int = 0
     strikes: int = 0
 
@@ -49,53 +50,58 @@ class KeptRealms:
 
     def __init__(self, runs_before: int = RUNS_BEFORE) -> None:
         self._runs_before = runs_before
-        self._realms: OrderedDict[Program, Realm] = OrderedDict()
         self._records: dict[Program, _Record] = {}
 
     @property
     def realms(self) -> int:
         """How many are kept now."""
-        return len(self._realms)
+        return sum(record.realm is not None for record in self._records.values())
 
     def run(self, call: Call, program: Program) -> list[Any] | None:
         """The values of a run, or `None`: it needs a fresh realm, and nothing has happened."""
-        if not is_tame(program.source, program.mode):
+        record = self._records.get(program)
+        if record is None:
+            record = self._records[program] = _Record(program)
+            if not is_tame(program.source, program.mode):
+                record.strikes = _STRIKES_MAX
+        record.runs += 1
+        if record.strikes >= _STRIKES_MAX or record.runs <= self._runs_before:
             return None
         if "Date" in program.source and clock_offset_ms(call):
             return None
-        record = self._records.setdefault(program, _Record())
-        record.runs += 1
-        if record.runs <= self._runs_before or record.strikes >= _STRIKES_MAX:
-            return None
-        realm = self._realms.pop(program, None)
+        realm = self._realm_of(record, call)
+        return None if realm is None else self._run_in(realm, record, call)
+
+    def _realm_of(self, record: _Record, call: Call) -> Realm | None:
+        """The program's realm, ready for `call`. It is put back when the run has ended well."""
+        realm, record.realm = record.realm, None
         if realm is not None:
             realm.take(call)
-        else:
-            realm = Realm(call, program.mode, program.source)
-            if realm.define(program.source, is_async=False, is_kept=True) is not None:
-                record.strikes = _STRIKES_MAX
-                return None
-        return self._run_in(realm, call, program)
+            return realm
+        kept = [each for each in self._records.values() if each.realm is not None]
+        if len(kept) >= REALMS_MAX:
+            min(kept, key=lambda each: each.runs).realm = None
+        program = record.program
+        realm = Realm(call, program.mode, program.source)
+        if realm.define(program.source, is_async=False, is_kept=True) is None:
+            return realm
+        record.strikes = _STRIKES_MAX
+        return None
 
-    def _run_in(self, realm: Realm, call: Call, program: Program) -> list[Any] | None:
+    def _run_in(self, realm: Realm, record: _Record, call: Call) -> list[Any] | None:
         if names_built_ins(realm.given):
-            self._keep(program, realm)
+            record.realm = realm
             return None
         logs = len(call.logs)
         started_s = time.thread_time()
-        values = [realm.evaluate(index) for index in program.runs(call)]
+        values = [realm.evaluate(index) for index in record.program.runs(call)]
         took_s = time.thread_time() - started_s
         if any(isinstance(value, Fault) for value in values):
             del call.logs[logs:]
-            self._records[program].strikes += 1
+            record.strikes += 1
             return None
         if not realm.is_pristine:
-            self._records[program].strikes += 1
+            record.strikes += 1
         elif took_s < _LONG_S:
-            self._keep(program, realm)
+            record.realm = realm
         return values
-
-    def _keep(self, program: Program, realm: Realm) -> None:
-        self._realms[program] = realm
-        if len(self._realms) > REALMS_MAX:
-            self._realms.popitem(last=False)
