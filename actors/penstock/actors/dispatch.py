@@ -140,16 +140,18 @@ class Dispatcher:
 
     def _send(self, subject: str, frame: bytes) -> None:
         self._number += 1
-        message_id = f"{self._name}-{self._number}"
+        self._append(subject, frame, f"{self._name}-{self._number}")
 
+    def _append(self, subject: str, frame: bytes, message_id: str) -> None:
+        if self._is_closed:
+            return
+
+        # Must not refer to itself: a cycle would keep the frame until the collector comes by.
         def on_ack(result: Ack | Exception) -> None:
             if isinstance(result, Ack):
                 self._highest = max(self._highest, result.sequence)
             elif not self._is_closed:
-                asyncio.get_running_loop().call_later(RETRY_S, again)
-
-        def again() -> None:
-            if not self._is_closed:
-                self._bus.append(subject, frame, on_ack, message_id=message_id)
+                loop = asyncio.get_running_loop()
+                loop.call_later(RETRY_S, self._append, subject, frame, message_id)
 
         self._bus.append(subject, frame, on_ack, message_id=message_id)

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from penstock.sandbox_host.executor import Executor
 from penstock.sandbox_host.once import Once, OnResult
@@ -44,6 +45,17 @@ class _Outbox:
 
     waiting: list[tuple[_Batch, StepResult]] = field(default_factory=list)
     is_sending: bool = False
+
+
+class _Append(NamedTuple):
+    """Results on their way to the broker. No closure: one that tries itself again is a cycle, and
+    keeps them until the collector comes by."""
+
+    subject: str
+    frame: bytes
+    message_id: str
+    sending: list[tuple[_Batch, StepResult]]
+    then: Callable[[], None]
 
 
 class TierServer:
@@ -164,20 +176,19 @@ class TierServer:
             return
         self._appended += 1
         message_id = f"{self._executor.host_id}-{self._tier}-{self._appended}"
-        subject = names.done(self._region, partition)
+        self._send(_Append(names.done(self._region, partition), frame, message_id, sending, then))
 
-        def on_ack(result: Ack | Exception) -> None:
-            if isinstance(result, Ack):
-                self._stored(sending, len(frame))
-                then()
-            else:
-                # No connection, or the stream is full: the steps stay ours meanwhile.
-                asyncio.get_running_loop().call_later(_RETRY_S, send)
+    def _send(self, append: _Append) -> None:
+        on_ack = partial(self._on_ack, append)
+        self._bus.append(append.subject, append.frame, on_ack, message_id=append.message_id)
 
-        def send() -> None:
-            self._bus.append(subject, frame, on_ack, message_id=message_id)
-
-        send()
+    def _on_ack(self, append: _Append, result: Ack | Exception) -> None:
+        if isinstance(result, Ack):
+            self._stored(append.sending, len(append.frame))
+            append.then()
+        else:
+            # No connection, or the stream is full: the steps stay ours meanwhile.
+            asyncio.get_running_loop().call_later(_RETRY_S, self._send, append)
 
     def _append_in_halves(
         self,

@@ -7,6 +7,7 @@ reach although they are private), PENSTOCK_READY_FD (a descriptor that gets `rea
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -89,6 +90,10 @@ async def _serve(config: Config, tiers: tuple[str, ...]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host = await _start(config, tiers)
+    # What is there now stays; and steps come and go in thousands without making cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     beating = asyncio.ensure_future(_beat(host))
     log("ready", id=host.id, tiers=list(tiers))
     _tell_ready()

@@ -1,6 +1,7 @@
 """A sandbox host that is given a step again: it answers again and runs nothing twice."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -19,6 +20,7 @@ from tests.simulation import virtual
 
 RESULTS: Codec[list[StepResult]] = Codec(list[StepResult])
 LONG_S = 10.0
+OURS = "penstock.sandbox_host"
 
 
 class CountingExecutor:
@@ -191,3 +193,25 @@ def test_whoever_asks_while_a_step_runs_or_waits_to_be_stored_gets_its_result() 
         assert executor.ran == [1]
 
     virtual.run(main())
+
+
+def test_answering_steps_leaves_nothing_for_the_collector() -> None:
+    """What is in a cycle stays until the collector comes by: here with all the results in it."""
+
+    async def test(world: World) -> None:
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        world.send(1, 2)
+        await asyncio.sleep(LONG_S + 1)
+        assert world.results == [1, 2]
+        gc.collect()
+        gc.set_debug(0)
+
+    try:
+        played(test)
+        left = [each for each in gc.garbage if getattr(each, "__module__", "").startswith(OURS)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    assert left == []
