@@ -210,6 +210,7 @@ class SnapshotStore:
         self._region = region
         self._partition = partition
         self._head_subject = names.snapshot_head(region, partition)
+        self._epoch = 0
         self._head_sequence = 0
 
     async def fence(self, epoch: int) -> None:
@@ -217,12 +218,15 @@ class SnapshotStore:
         an earlier epoch can replace it any more, and trim what is about to be replayed."""
         message = await self._bus.last("SNAP", self._head_subject)
         head = Head("", 0, 0, 0, 0, 0, Rest()) if message is None else HEAD.decode(message.payload)
+        self._epoch = epoch
+        self._check_epoch(head)
         frame = HEAD.encode(msgspec.structs.replace(head, epoch=epoch))
         await self._append(self._head_subject, frame, message.sequence if message else 0)
 
     async def load(self) -> tuple[Head, list[Chunk]] | None:
         """The newest snapshot. Chunks that a newer snapshot removed meanwhile: tried again.
-        `PenstockError` when one stays away: it is lost, and with it what was trimmed since."""
+        `PenstockError` when one stays away: it is lost, and with it what was trimmed since;
+        `WrongLastSequenceError` when it is of an owner after us, and so beyond what we may own."""
         pauses_s = iter(LOAD_PAUSES_S)
         while True:
             message = await self._bus.last("SNAP", self._head_subject)
@@ -230,6 +234,7 @@ class SnapshotStore:
                 self._head_sequence = 0
                 return None
             head: Head = HEAD.decode(message.payload)
+            self._check_epoch(head)
             chunks = await asyncio.gather(
                 *(
                     self._bus.last("SNAP", self._chunk_subject(head.generation, number))
@@ -248,6 +253,10 @@ class SnapshotStore:
             _put_back(head.rest, chunk.rests)
         _join_pieces(read)
         return head, read
+
+    def _check_epoch(self, head: Head) -> None:
+        if self._epoch and head.epoch > self._epoch:
+            raise WrongLastSequenceError("another owner took the partition")
 
     async def save(self, snapshot: Snapshot, finish: Callable[[str, int], Head]) -> Head:
         """Write all slices, then the head that `finish(generation, chunks)` makes; then remove

@@ -142,6 +142,21 @@ def test_a_snapshot_begun_before_a_takeover_is_refused_after_it() -> None:
     owned(test)
 
 
+def test_who_was_overtaken_while_taking_over_does_not_begin_with_a_later_owners_snapshot() -> None:
+    async def test(owner: Owner) -> None:
+        slow, quick = (SnapshotStore(owner.bus, "local", 0) for _ in range(2))
+        await slow.fence(3)
+        await quick.fence(4)
+
+        with pytest.raises(WrongLastSequenceError):
+            await slow.load()
+        with pytest.raises(WrongLastSequenceError):
+            await slow.fence(3)
+        assert await epoch_in_force(owner) == 4
+
+    owned(test)
+
+
 @pytest.mark.parametrize("most", [-1, 0])
 def test_many_large_executions_are_more_than_one_chunk(most: int) -> None:
     """Open ones and, where the tenant may run none, held ones."""
