@@ -47,6 +47,8 @@ class Committer:
         self._subject = subject
         self._owner = owner
         self._open: tuple[bytes, Callable[[], None]] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._settling: asyncio.Task[None] | None = None
         self._is_closed = False
         self._delay_s = RETRY_FIRST_S
@@ -66,8 +68,13 @@ class Committer:
         assert self._open is None, "one append in flight"
         self.index += 1
         self._open = (frame, on_stored)
+        self._idle.clear()
         crash_point("append")
         self._send()
+
+    async def idle(self) -> None:
+        """Return when no append is in flight and what follows from the last one is done."""
+        await self._idle.wait()
 
     def close(self) -> None:
         """Call nobody any more."""
@@ -102,6 +109,8 @@ class Committer:
         self.waiting_reason = ""
         self._delay_s = RETRY_FIRST_S
         on_stored()
+        if self._open is None:
+            self._idle.set()
 
     async def _settle(self) -> None:
         """Find out whether the open append was stored; send it again when it was not."""

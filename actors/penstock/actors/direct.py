@@ -78,6 +78,12 @@ class DirectInbox:
         """Whether messages wait to be decoded."""
         return bool(self._arrived)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something has come that is not dealt with."""
+        self.advance()
+        return bool(self._arrived) or any(lane.open for lane in self._lanes.values())
+
     def drain(self) -> None:
         """Decode what arrived and put it in the mailbox."""
         arrived, self._arrived = self._arrived, []

@@ -36,6 +36,7 @@ TRANSITIONS_MAX = 1_000
 TICK_S = 1.0
 REPLY_AGAIN_MS = 10_000
 RELEASE_S = 1.5
+FINISH_PAUSE_S = 0.001
 
 log = logging.getLogger("penstock.actors")
 
@@ -62,7 +63,6 @@ class Partition(Parts):
         self._is_wanted = False
         self._is_draining = False
         self._done_seq = 0
-        self._until_stored: list[asyncio.Future[None]] = []
         self._inlets = (self.inbox, self.direct, self.results)
 
     # -- ownership ----------------------------------------------------------------------------
@@ -115,14 +115,23 @@ class Partition(Parts):
     async def release(self) -> None:
         """Finish the append in flight, write a snapshot, and stop owning."""
         self._stop_listening()
-        self._is_draining = True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settled(), RELEASE_S)
+            await asyncio.wait_for(self._finish_up(), RELEASE_S)
+        self._is_draining = True
         if self.is_live and not self.committer.is_busy:
             self.is_live = False
             if not self.repairs.is_busy and self.shared.bus.is_connected:
                 await self.snapshotting.save_now(self._position())
         self.close()
+
+    async def _finish_up(self) -> None:
+        """Deal with what came straight from gateways: nobody else has it."""
+        while self.direct.is_waiting:
+            self.wake()
+            await self.committer.idle()
+            await asyncio.sleep(FINISH_PAUSE_S)
+        self._is_draining = True
+        await self.committer.idle()
 
     def close(self) -> None:
         """Stop at once, without a word to anybody."""
@@ -291,18 +300,7 @@ class Partition(Parts):
         if self.snapshotting.is_due(now_s) and not self.repairs.is_busy:
             self.snapshotting.begin(self._position())
         self._act()
-        for future in self._until_stored:
-            if not future.done():
-                future.set_result(None)
-        self._until_stored.clear()
         self.want_wake()  # in case this is not within a batch of the connection
-
-    async def _settled(self) -> None:
-        """Wait until the record in flight, if any, is stored."""
-        if self.committer.is_busy:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._until_stored.append(future)
-            await future
 
     async def make_room(self) -> None:
         """The stream fills: write a snapshot early, or trim by the one that there is."""
@@ -386,7 +384,7 @@ class Partition(Parts):
 
     async def _rebuild(self, execution: str) -> State | None:
         """The execution as the journal has it, once what it did is in there."""
-        await self._settled()
+        await self.committer.idle()
         return await self.rebuild(execution)
 
     def figures(self) -> dict[str, object]:

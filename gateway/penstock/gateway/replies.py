@@ -2,7 +2,7 @@
 
 One future per request serves both. Answers come in batches on `reply.<gateway>`, at most once: an
 owner that dies between its journal append and its reply leaves a request waiting, so whoever waits
-longer than `ASK_AFTER_S` has the partition's owner asked, again and again, until there is an
+longer than a moment has the partition's owner asked, again and again, until there is an
 answer or its time is over. Running out of time ends the waiting, never the execution. A request
 that went straight to the owner (`direct`), and of which that knows nothing, is stored then.
 
@@ -25,7 +25,9 @@ from penstock.subjects.ids import partition_of, root_of
 from penstock.subjects.messages import Reply, ReplyTo, RunRequest
 
 ASK_AFTER_S = 2.0
-SWEEP_S = 0.5
+ASK_UNSTORED_AFTER_S = 0.5
+"""Sooner, because what has not arrived is still to be stored."""
+SWEEP_S = 0.25
 ASKS_MAX = 64
 WAITING_MAX = 20_000
 
@@ -100,7 +102,7 @@ class Replies:
         waiting.number = next(self._numbers)
         now_s = loop.time()
         waiting.deadline_s = now_s + wait_s
-        waiting.ask_at_s = now_s + ASK_AFTER_S
+        waiting.ask_at_s = now_s + ASK_UNSTORED_AFTER_S
         self._open[waiting.number] = waiting
         self._metrics.requests_waiting = len(self._open)
         return waiting, ReplyTo(self._gateway, waiting.number)

@@ -191,3 +191,16 @@ def test_a_gateway_that_is_silent_for_hours_is_forgotten() -> None:
         assert owner.partition.direct.dealt() == {}
 
     owned(test)
+
+
+def test_an_owner_that_hands_over_deals_with_what_has_come_first() -> None:
+    async def test(owner: Owner) -> None:
+        requests = [request_of(f"e{number}") for number in range(3_000)]
+        frame = DIRECT_RUNS.encode(DirectRuns("test", 1, requests))
+        owner.bus.publish(names.direct_runs("local", 0), frame)
+        await owner.partition.release()
+        await owner.take_over()
+
+        assert starts(owner) == {f"e{number}": 1 for number in range(3_000)}
+
+    owned(test)

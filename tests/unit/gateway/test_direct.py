@@ -38,6 +38,7 @@ class Listening:
 
 @pytest.fixture(autouse=True)
 def asking_soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("penstock.gateway.replies.ASK_UNSTORED_AFTER_S", 0.05)
     monkeypatch.setattr("penstock.gateway.replies.ASK_AFTER_S", 0.05)
     monkeypatch.setattr("penstock.gateway.replies.SWEEP_S", 0.02)
     yield
@@ -99,7 +100,7 @@ async def test_a_caller_that_does_not_wait_is_answered_once_its_run_is_stored(gw
 async def test_where_nobody_listens_the_run_is_stored_at_once(
     gw: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.gateway.replies.ASK_AFTER_S", 60.0)
+    monkeypatch.setattr("penstock.gateway.replies.ASK_UNSTORED_AFTER_S", 60.0)
     gw.owners.answer = lambda request: (200, {}, b"stored")
     await gw.create(chain("sync", webhook("sync", "lastNode")))
 

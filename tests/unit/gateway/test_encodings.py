@@ -87,6 +87,7 @@ async def test_an_encoding_that_is_not_known_is_refused_with_those_that_are(
 @pytest.mark.parametrize(
     "raw",
     [BODY, gzip.compress(BODY)[:-9], b"\x1f", gzip.compress(BODY) + b"x", gzip.compress(b"") * 99],
+    ids=["plain", "cut off", "one byte", "with a tail", "many of nothing"],
 )
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 async def test_a_body_that_is_not_encoded_as_it_says_is_refused(

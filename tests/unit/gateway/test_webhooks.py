@@ -54,6 +54,7 @@ async def test_a_waiting_webhook_is_answered_with_the_executions_reply(gw: Gatew
 async def test_a_reply_that_was_lost_with_its_owner_is_asked_for(
     gw: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("penstock.gateway.replies.ASK_UNSTORED_AFTER_S", 0.05)
     monkeypatch.setattr("penstock.gateway.replies.ASK_AFTER_S", 0.05)
     await gw.create(chain("sync", webhook("sync", "lastNode")))
     gw.owners.lost_replies = True
