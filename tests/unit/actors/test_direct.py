@@ -200,6 +200,7 @@ def test_an_owner_that_hands_over_deals_with_what_has_come_first() -> None:
         owner.bus.publish(names.direct_runs("local", 0), frame)
         await owner.partition.release()
         await owner.take_over()
+        await asyncio.sleep(2)
 
         assert starts(owner) == {f"e{number}": 1 for number in range(3_000)}
 
