@@ -34,7 +34,8 @@ def main() -> int:
         try:
             found = load(row)(n, options.seed)
             figures += found
-            print(table(found), file=sys.stderr)
+            if not options.row:
+                print(table(found), file=sys.stderr)
         except KeyboardInterrupt:
             failed = True
             print(f"row {row}: broken off", file=sys.stderr)

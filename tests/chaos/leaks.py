@@ -1,4 +1,4 @@
-"""Rows 30 and 31: what a load leaves behind once it is over, and whether memory grows with time.
+"""Row 30: what a load leaves behind once it is over.
 
 A leak is what comes again with every load, so the first load is warm-up: caches fill, pools open,
 warm workers start. Tasks cannot be counted from outside; descriptors, threads, consumers of the
@@ -24,7 +24,6 @@ IDLE_S = 8.0
 """Longer than idle connections and pauses of our own take to end."""
 GROWTH_PART = 0.05
 SLACK_BYTES = 4 * 1024 * 1024
-SAMPLES = 12
 
 
 def leak_drill(n: int, seed: int) -> list[Figure]:
@@ -44,25 +43,6 @@ def leak_drill(n: int, seed: int) -> list[Figure]:
             drawn.at_most("consumers more", more["consumers"], 0),
             drawn.at_most("MiB more", more["bytes"] / 2**20, allowed / 2**20),
             drawn.told("MiB of our programs", after["bytes"] / 2**20),
-        ]
-
-
-def soak_drill(n: int, seed: int) -> list[Figure]:
-    """Load for `n` seconds; how memory grows in the second half of them."""
-    drawn = Drawn(31, n, seed)
-    with installation() as up:
-        paths = activate(Api(up.url, up.token), code("now", "lastNode"), inline("later"))
-        sizes: list[float] = []
-        with WebhookLoad(up.url, paths) as load:
-            for _ in range(SAMPLES):
-                time.sleep(n / SAMPLES)
-                sizes.append(_memory(up))
-        late = sizes[SAMPLES // 2 :]
-        growth = (late[-1] - late[0]) / late[0]
-        return [
-            drawn.at_most("memory grows in the second half", growth, GROWTH_PART),
-            drawn.none_of("faults", load.faults),
-            drawn.told("acknowledged", len(load.acknowledged)),
         ]
 
 

@@ -32,9 +32,12 @@ ROWS: dict[int, Row] = {
     12: Row("n open executions", "open_executions:open_drill", 5_000, 100_000),
     13: Row("one tenant bursts", "tenants:row_drill", 1, 20),
     15: Row("hostile messages on every subject", "messages:message_drill", 2_000, 100_000),
+    16: Row("n poison messages", "poison:poison_drill", 5, 100),
     25: Row("n fresh installations", "fresh:fresh_drill", 2, 10),
+    28: Row("the journals of every version, n times", "repeated:journal_drill", 1, 3),
+    29: Row("n seeds of the simulator", "repeated:seed_drill", 20, 2_000),
     30: Row("n executions, then idle", "leaks:leak_drill", 1_000, 10_000),
-    31: Row("load for n seconds", "leaks:soak_drill", 60, 3_600),
+    31: Row("load for n seconds", "soak:soak_drill", 60, 3_600),
 }
 
 

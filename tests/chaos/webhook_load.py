@@ -38,6 +38,8 @@ class WebhookLoad:
         """The path that was called, by execution."""
         self.acknowledged_at_s: list[float] = []
         """When each was, by the monotonic clock."""
+        self.took_s: list[float] = []
+        """How long each took."""
         self.outcomes: Counter[str] = Counter()
         self.faults: list[str] = []
 
@@ -90,6 +92,7 @@ class WebhookLoad:
     def _call(self, connection: http.client.HTTPConnection, path: str, turn: int) -> None:
         body = json.dumps({"turn": turn})
         headers = {"Content-Type": "application/json"}
+        began_s = time.monotonic()
         connection.request("POST", f"/webhook/{path}", body=body, headers=headers)
         answer = connection.getresponse()
         payload = answer.read()
@@ -99,6 +102,7 @@ class WebhookLoad:
             if 200 <= answer.status < 300 and execution:
                 self.acknowledged[execution] = path
                 self.acknowledged_at_s.append(time.monotonic())
+                self.took_s.append(self.acknowledged_at_s[-1] - began_s)
             elif answer.status not in _REFUSALS:
                 self.faults.append(f"{path}: {answer.status} {payload[:300]!r}")
 
