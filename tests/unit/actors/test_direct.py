@@ -198,6 +198,10 @@ def test_an_owner_that_hands_over_deals_with_what_has_come_first() -> None:
         requests = [request_of(f"e{number}") for number in range(3_000)]
         frame = DIRECT_RUNS.encode(DirectRuns("test", 1, requests))
         owner.bus.publish(names.direct_runs("local", 0), frame)
+        for _ in range(100):
+            if not owner.partition.committer.is_busy:
+                await asyncio.sleep(0)
+        assert owner.partition.committer.is_busy
         await owner.partition.release()
         await owner.take_over()
         await asyncio.sleep(2)
