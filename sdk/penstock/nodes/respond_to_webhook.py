@@ -16,6 +16,7 @@ from penstock.sdk.plain import plain
 from penstock.subjects.messages import Outcome, Respond
 from penstock.workflow.expressions.convert import to_number, to_string
 from penstock.workflow.expressions.values import UNDEFINED
+from penstock.workflow.plan import Plan, PlanNode
 
 _JSON_TYPE = "application/json; charset=utf-8"
 _encode = msgspec.json.Encoder().encode
@@ -50,20 +51,27 @@ _WEBHOOKS = frozenset(
 
 def _check_webhook(call: Call) -> None:
     """There must be something above that can have been called and waits for an answer."""
-    plan = call.scope.plan
-    above = [plan.nodes[n] for n in plan.ancestors[call.node.index]] if plan.ancestors else []
+    message, description = call.prepared(lambda node: _problem(call.scope.plan, node))
+    if message:
+        raise NodeError(message, description=description)
+
+
+def _problem(plan: Plan, node: PlanNode) -> tuple[str, str]:
+    """What keeps the plan's webhooks from leaving their answer to `node`, and what to do."""
+    above = [plan.nodes[n] for n in plan.ancestors[node.index]] if plan.ancestors else []
     callable_ = [node for node in above if node.type in _WEBHOOKS and not node.disabled]
     if not callable_:
-        raise NodeError(
+        return (
             "No Webhook node found in the workflow",
-            description="Add a Webhook node that responds by using a Respond to Webhook node.",
+            "Add a Webhook node that responds by using a Respond to Webhook node.",
         )
     modes = [node.parameters.get("responseMode", "onReceived") for node in callable_]
     if not any(mode == "responseNode" or str(mode).startswith("=") for mode in modes):
-        raise NodeError(
+        return (
             "Webhook node not correctly configured",
-            description="Let the Webhook node respond by using a Respond to Webhook node.",
+            "Let the Webhook node respond by using a Respond to Webhook node.",
         )
+    return "", ""
 
 
 def _has_response_output(parameters: dict[str, Any], version: float) -> bool:
