@@ -12,7 +12,7 @@ def chaos(data: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_it_kills_every_program_and_finds_nothing_lost() -> None:
+def test_it_kills_and_freezes_programs_and_finds_nothing_lost() -> None:
     with installation() as up:
         before = {name: child["pid"] for name, child in up.tree().items()}
 
@@ -25,7 +25,13 @@ def test_it_kills_every_program_and_finds_nothing_lost() -> None:
         assert "BROKEN" not in done.stdout
         after = {name: child["pid"] for name, child in up.tree().items()}
         assert [name for name in before if before[name] == after[name]] == []
-    print(done.stdout)
+
+        for row, n in ((5, 1), (7, 1), (8, 3)):
+            again = chaos(up.data, "--i-know", "--row", str(row), "--n", str(n), "--seed", "7")
+            assert again.returncode == 0, again.stdout + again.stderr
+            lines = [line for line in again.stdout.splitlines() if line.startswith(f"{row} ")]
+            assert lines
+            assert all(line.split()[-3:] == [str(n), "7", "kept"] for line in lines)
 
 
 def test_it_says_when_nothing_runs_there(tmp_path: Path) -> None:

@@ -83,6 +83,15 @@ class Canary:
                 raise PenstockError(f"no webhook was accepted for {timeout_s:.0f} s")
             time.sleep(0.02)
 
+    def settle(self, timeout_s: float) -> None:
+        """Return when nothing is owed of what was acknowledged by now, or after the time."""
+        owed, deadline_s = set(self.acknowledged), time.monotonic() + timeout_s
+        while time.monotonic() < deadline_s:
+            owed = {execution for execution in owed if not self._has_ended(execution)}
+            if not owed:
+                return
+            time.sleep(0.2)
+
     def owed(self) -> set[str]:
         """Acknowledged executions that the history does not show as a success."""
         return {execution for execution in self.acknowledged if not self._has_ended(execution)}
