@@ -22,19 +22,27 @@ WALK = """
 (() => {
   // Everything that user code could get hold of: by names, by syntax, and as what functions give
   // when they are called on all kinds of things.
-  function walk() {
+  function walk(given) {
     const met = new Set([globalThis]);
     const meet = (value) => { if (Object(value) === value) met.add(value) };
     const attempt = (call) => { try { meet(call()) } catch (error) { meet(error) } };
+    // Notes whatever is handed to it, be it as an argument of a call-back.
+    const spy = new Proxy(() => {}, {
+      get: (target, key) => Object.hasOwn(target, key) ? target[key]
+        : key === Symbol.toPrimitive ? () => "not a function"
+        : key === Symbol.iterator ? function* () {} : spy,
+      apply: (_, self, given) => { given.forEach(meet); return spy },
+    });
     const things = () => [
-      undefined, 1, "text", [1, [2]], {a: 1}, (one) => one, new Map([[1, 2]]), new Set([1]), /a/g,
-      new Date(0), new Error("no"), new Uint8Array(2), new ArrayBuffer(2), [1].values(),
+      spy, undefined, 1, "text", [1, [2]], {a: 1}, (one) => one, new Map([[1, 2]]), new Set([1]),
+      /a/g, new Date(0), new Error("no"), new Uint8Array(2), new ArrayBuffer(2), [1].values(),
       (function* () { yield 1 })(), new Proxy({}, {}), Symbol("s"), 1n, Object(1),
       Promise.resolve(1),
     ];
     [function* () {}, async () => {}, async function* () {}, class { static #a = 1 }, things(),
      (function () { "use strict"; return arguments })(), (function () { return arguments })(),
-     ((strings) => strings)`a${1}b`, (async function* () {})(), (async () => {})()].forEach(meet);
+     ...given, ((strings) => strings)`a${1}b`, (async function* () {})(), (async () => {})(),
+    ].forEach(meet);
     const called = new Set();
     for (const object of met) {
       meet(Object.getPrototypeOf(object));
@@ -50,12 +58,15 @@ WALK = """
         attempt(() => Reflect.apply(object, undefined, [thing]));
       }
       attempt(() => Reflect.apply(object, [1], [(one) => one, 1]));
+      attempt(() => Reflect.apply(object, undefined, [new TypeError("not a function"), spy]));
       attempt(() => Reflect.construct(object, [[1]]));
     }
     return [met, called.size];
   }
-  const [before] = walk();
-  const [after, called] = walk();
+  const [first, second] = globalThis.runs;
+  delete globalThis.runs;
+  const [before] = walk(first);
+  const [after, called] = walk(second);
   const kept = [...after].filter((one) => before.has(one) && one !== globalThis);
   // Things that change without any of their properties changing.
   const inner = [Map.prototype.has, Set.prototype.has, WeakMap.prototype.has, WeakSet.prototype.has,
@@ -78,6 +89,12 @@ WALK = """
 """
 
 
+STACK = (
+    "Error.prepareStackTrace(Object.assign(TypeError(), {{ message: 'not a function' }}), "
+    "Object.assign([], {{ find(one) {{ {} }} }}))"
+)
+"""Has our own code hand out a function of its own, if it can be brought to."""
+
 SETTERS = {"__proto__", "stack", "constructor", "Symbol(Symbol.toStringTag)", "caller", "arguments"}
 """They change the object they are called on and nothing else; the last two refuse."""
 
@@ -99,9 +116,16 @@ def run(code: str, **json: Any) -> Any:
 
 
 def test_nothing_that_two_runs_can_both_reach_can_be_changed() -> None:
-    code = "return [{json: {a: JSON, b: Date, c: console, d: BigInt, e: $, f: $items}}]"
-    realm = Realm(Call(testkit.scope_of(Code, {"jsCode": code})), "all", code)
+    # Notes what it is given itself, and mentions every name that tame programs may.
+    code = "(globalThis.runs ??= []).push([this, $input, items, arguments, arguments.callee]);" + (
+        "return [{json: {a: JSON, b: Date, c: console, d: BigInt, e: $, f: $items}}]"
+    )
+    call = Call(testkit.scope_of(Code, {"jsCode": code}))
+    realm = Realm(call, "all", code)
     assert realm.define(code, is_async=False, is_kept=True) is None
+    realm.evaluate(0)
+    realm.take(call)
+    realm.evaluate(0)
 
     found = json.loads(realm.script(WALK))
 
@@ -136,9 +160,13 @@ def test_nothing_that_two_runs_can_both_reach_can_be_changed() -> None:
         ("(async () => {}).__proto__.kept = 1", "(async () => {}).kept"),
         ("Error.prepareStackTrace = () => 'kept'", "new Error('').stack === 'kept'"),
         ("Error.stackTraceLimit = 0", "Error.stackTraceLimit"),
+        (STACK.format("one.kept = 1"), f"(() => {{ let kept; {STACK.format('kept = one.kept')}; "
+         "return kept })()"),
         ("JSON.kept = 1; console.kept = 1", "JSON.kept || console.kept"),
         ("JSON.parse = () => 'kept'", "JSON.parse('1')"),
         ("Date.now = () => 'kept'", "Date.now() === 'kept'"),
+        ("JSON; this.kept = 1", "this.kept"),
+        ("JSON; this.helpers.kept = 1", "this.helpers?.kept"),
         ("$input.first = () => ({kept: 1})", "$input.first().kept"),
         ("arguments.callee.kept = 1", "arguments.callee.kept"),
         ("(function tag(strings) { return strings })`a`.raw.kept = 1", "({}).kept"),

@@ -9,7 +9,8 @@ because a run could change what the next one finds. In a kept realm it cannot:
 - The user's text is compiled once, as a function that makes a function (`realm_source`), and what
   is called is made for each run, so whatever it closes over is new. A text that closes brackets
   that are not its own never gets that far (`realm.define`).
-- Data comes in as text and is parsed for each run; what asks about the step is not given at all.
+- Data comes in as text and is parsed for each run. Our own code hands out no object and no function
+  that outlives the run; `tests/security/test_kept_realms.py` looks for any.
 
 That keeps runs apart, whatever the code does. That it also means the same is another matter: code
 that changes built-ins finds that it cannot. So only `tame` programs are kept, and only for inputs

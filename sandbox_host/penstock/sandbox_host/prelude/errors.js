@@ -35,7 +35,8 @@
   }
   // What V8 says with the expression from the user's text.
   function quoted(message, sites) {
-    const site = sites.find(isUser);
+    // A function made here: user code can call this with sites of its own.
+    const site = sites.find((one) => isUser(one));
     return site ? ask("words", message, line(site), site.getColumnNumber()) : message;
   }
   function stack(error, sites) {

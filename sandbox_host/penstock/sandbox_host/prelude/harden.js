@@ -1,6 +1,7 @@
 // Makes a realm that can be kept from run to run: all that is in it is frozen, so a run cannot leave
 // anything where the next one finds it. See kept_realms.py for the whole argument.
-(function ({ part }) {
+(function (realm) {
+  const { part } = realm;
   const { ownKeys, getPrototypeOf, getOwnPropertyDescriptor, defineProperty } = Reflect;
   const { freeze, isExtensible, prototype: root } = Object;
   const world = globalThis;
@@ -49,6 +50,7 @@
   }
   function harden() {
     part("ask"), part("errors");
+    realm.self = undefined; // an object that all runs would share
     delete world.WeakRef, delete world.FinalizationRegistry;
     for (const key of ownKeys(world)) {
       defineProperty(world, key, { value: world[key], writable: false, configurable: false });
