@@ -215,6 +215,18 @@ def test_a_realm_in_which_nothing_was_left_is_kept(engine: KeptRealms) -> None:
     assert engine.realms == 1
 
 
+def test_lines_that_come_too_late_for_their_run_are_not_the_next_ones(engine: KeptRealms) -> None:
+    code = (
+        "console.log($json.n); const toJSON = () => (console.log('late'), {n: $json.n});"
+        "return {n: {toJSON}}"
+    )
+
+    outcomes = [testkit.run(Code, {"jsCode": code}, [{"n": n}]) for n in range(3)]
+
+    assert [outcome.logs for outcome in outcomes] == [["0"], ["1"], ["2"]]
+    assert engine.realms == 1
+
+
 def test_no_more_realms_are_kept_than_allowed(engine: KeptRealms) -> None:
     for _ in range(2):
         for n in range(2 * kept_realms.REALMS_MAX):

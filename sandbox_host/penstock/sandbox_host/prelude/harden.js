@@ -67,5 +67,9 @@
   }
   const isSpoiled = () =>
     ownKeys(world).length !== names || getPrototypeOf(world) !== root || !isExtensible(world);
-  return (check) => (check ? isSpoiled() : harden());
+  function check() {
+    realm.logs?.splice(0); // lines that were written while the result was
+    return isSpoiled();
+  }
+  return (op) => (op === "check" ? check() : harden());
 });
