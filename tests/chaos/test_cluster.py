@@ -138,14 +138,14 @@ def test_a_stream_that_another_leader_does_not_cure_has_its_server_restarted(
     cluster: Installation,
 ) -> None:
     up, effects, paths = cluster
-    leader = leader_of(up.data, "AUDIT")
+    leader = leader_of(up.data, "DEAD")
     before = {name: up.pid_of(name) for name in BROKERS}
 
     with JournalChecker(up.data) as journal:
         with WebhookLoad(up.url, paths) as load:
             load.wait_for(20, 30)
-            with Alarm(up.data, "AUDIT"):
-                wait_until(lambda: up.tree()[leader].get("pid") != before[leader], BACK_S)
+            with Alarm(up.data, "DEAD"):
+                wait_until(lambda: up.tree()[leader].get("pid") != before[leader], 2 * BACK_S)
             up.wait_until_restarted(leader, before[leader], BACK_S)
             load.wait_for(20, BACK_S)
         judge(load, journal, effects)
