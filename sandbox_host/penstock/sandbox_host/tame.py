@@ -18,9 +18,10 @@ What they keep for a run they forget with the next one."""
 _WILD = re.compile(
     r"\b(?:prototype|__\w+__|define(?:Property|Properties)|getOwnPropertyDescriptors?|isFrozen|freeze"
     r"|isSealed|seal|isExtensible|preventExtensions|(?:get|set)PrototypeOf|Reflect|Proxy|Symbol|Weak\w+"
-    r"|FinalizationRegistry|captureStackTrace|prepareStackTrace|stackTraceLimit|toLocale\w+)\b"
+    r"|FinalizationRegistry|captureStackTrace|prepareStackTrace|stackTraceLimit|toLocale\w+"
+    r"|performance)\b"
 )
-"""Words of programs that look at built-ins or change them."""
+"""Words of programs that look at built-ins or change them, or ask how old their realm is."""
 _BUILT_IN = (
     r"(?:Object|Function|Array|String|Number|Boolean|BigInt|Math|JSON|Date|RegExp|Map|Set|Iterator"
     r"|\w*Error|(?:BigInt|BigUint|Int|Uint|Float)\w*Array|(?:Shared)?ArrayBuffer|DataView|Atomics"
