@@ -5,6 +5,7 @@ messages; what the machine does in between it cannot repeat.
 """
 
 import argparse
+import logging
 import os
 import random
 import sys
@@ -24,6 +25,8 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="as many as in the test run")
     options = parser.parse_args([_option(word) for word in sys.argv[1:]])
     os.environ.setdefault("PENSTOCK_CHAOS_TALK", "1")
+    # Judges follow the broker too, and would tell of each of its deaths.
+    logging.getLogger("penstock.bus").setLevel(logging.ERROR)
     figures: list[Figure] = []
     failed = False
     for row in [options.row] if options.row else _once_each():
