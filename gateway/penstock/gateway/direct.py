@@ -7,8 +7,9 @@ owner dies before it has written anything down) is sent again on the long way, t
 as soon as that is known or when no answer has come for a while. The owner knows what it has dealt
 with already (`actors.direct`), so nothing is started twice.
 
-Requests of one turn of the event loop leave together, to one partition; turns take partitions in
-turn. Messages to a partition are numbered without gaps.
+Requests leave together as long as each turn of the event loop brings more of them: every message is
+a system call for three processes. They go to one partition, the next ones to the next. Messages to a
+partition are numbered without gaps.
 """
 
 import asyncio
@@ -29,6 +30,8 @@ from penstock.subjects.messages import RunRequest
 BODY_BYTES_MAX = 64 * 1024
 """Larger requests go the long way: what is worth storing is worth storing once."""
 BATCH_REQUESTS_MAX = 500
+LOOKS_MAX = 3
+"""Turns of the event loop that a request waits for others, each as short as it is empty."""
 
 
 class _Frame(msgspec.Struct, array_like=True):
@@ -77,11 +80,19 @@ class Direct:
             self._metrics.shed_overload += 1
             raise ProblemError(503, FULL, retry_after_s=FULL_RETRY_S)
         if not self._parts:
-            asyncio.get_running_loop().call_soon(self._leave)
+            asyncio.get_running_loop().call_soon(self._look, 0, LOOKS_MAX)
         waiting.unstored = request
         self._parts.append(part)
         self._waiters.append(waiting)
         if len(self._parts) >= BATCH_REQUESTS_MAX:
+            self._leave()
+
+    def _look(self, seen: int, looks: int) -> None:
+        """Leave when a turn of the event loop has brought no more."""
+        count = len(self._parts)
+        if count > seen and looks:
+            asyncio.get_running_loop().call_soon(self._look, count, looks - 1)
+        else:
             self._leave()
 
     def _leave(self) -> None:
