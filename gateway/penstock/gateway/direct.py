@@ -7,9 +7,9 @@ owner dies before it has written anything down) is sent again on the long way, t
 as soon as that is known or when no answer has come for a while. The owner knows what it has dealt
 with already (`actors.direct`), so nothing is started twice.
 
-Requests leave together as long as each turn of the event loop brings more of them: every message is
-a system call for three processes. They go to one partition, the next ones to the next. Messages to a
-partition are numbered without gaps.
+Requests leave together as long as each turn of the event loop brings more of them: every message
+is a system call for three processes. They go to one partition, the next ones to the next. Messages
+to a partition are numbered without gaps.
 """
 
 import asyncio
