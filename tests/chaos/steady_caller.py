@@ -29,6 +29,19 @@ class Told(msgspec.Struct):
     not_made: int = 0
 
 
+def together(every: list[Told]) -> Told:
+    """What came of all of them."""
+    statuses: Counter[str] = Counter()
+    for told in every:
+        statuses.update(told.statuses)
+    return Told(
+        dict(statuses),
+        [took for told in every for took in told.took_ms],
+        sum(told.without_retry_after for told in every),
+        sum(told.not_made for told in every),
+    )
+
+
 class Caller:
     """Calls paths in turns."""
 
