@@ -62,7 +62,8 @@ class DirectInbox:
         """Go on where the owner before stopped. `taken`: executions above its numbers that it
         had started or held, with gateway and number."""
         now_s = self._now_s()
-        self._lanes = {gateway: _Lane(each, now_s) for gateway, each in dealt.items()}
+        heard = {gateway: Dealt() for gateway, _ in taken.values()} | dict(dealt)
+        self._lanes = {gateway: _Lane(each, now_s) for gateway, each in heard.items()}
         self._taken_before = dict(taken)
 
     def on_message(self, message: Message) -> None:
@@ -130,7 +131,7 @@ class DirectInbox:
             return False
         number = request.direct
         if number <= lane.dealt.up_to:
-            return not any(first <= number <= last for first, last in lane.dealt.missing)
+            return not lane.dealt.lacks(number)
         return any(request.execution in origin.taken for origin in lane.open)
 
     def expire(self) -> None:

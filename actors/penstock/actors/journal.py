@@ -131,6 +131,10 @@ class Dealt(msgspec.Struct, array_like=True, gc=False):
         """One that does not change with this one."""
         return Dealt(self.up_to, list(self.missing))
 
+    def lacks(self, number: int) -> bool:
+        """Whether the message of that number never came."""
+        return any(first <= number <= last for first, last in self.missing)
+
 
 class Record(msgspec.Struct, array_like=True, gc=False):
     """One wake-up. (`owner`, `index`) names it; index 0 is the record that opens an epoch.
@@ -189,8 +193,8 @@ class JournalReader:
         self._window: dict[str, tuple[int, RunRequest]] = {}
         self.direct = dict(direct)
         self.direct_taken = dict(direct_taken)
-        """Executions above the numbers in `direct` that are already started or held, with their
-        gateway and number."""
+        """Executions above the numbers in `direct`, or missing there, that are already started or
+        held, with their gateway and number."""
 
     @property
     def resume_from(self) -> int:
@@ -220,7 +224,7 @@ class JournalReader:
         if record.direct:
             self.direct.update(record.direct)
             taken = self.direct_taken.items()
-            self.direct_taken = {each: at for each, at in taken if self._is_above(*at)}
+            self.direct_taken = {each: at for each, at in taken if self._is_undecided(*at)}
         return record
 
     def _input(self, message: Message) -> None:
@@ -246,13 +250,15 @@ class JournalReader:
             return self._take(execution)
         if request.direct and request.reply is not None:
             place = (request.reply.gateway, request.direct)
-            if self._is_above(*place):
+            if self._is_undecided(*place):
                 self.direct_taken[execution] = place
         return request
 
-    def _is_above(self, gateway: str, number: int) -> bool:
+    def _is_undecided(self, gateway: str, number: int) -> bool:
+        """Whether the number does not tell that its executions are dealt with: for an owner that
+        died in the middle of a message the next one counts all of it as missing."""
         dealt = self.direct.get(gateway)
-        return dealt is None or number > dealt.up_to
+        return dealt is None or number > dealt.up_to or dealt.lacks(number)
 
     def _take(self, execution: str) -> RunRequest:
         found = self._window.pop(execution, None)

@@ -182,6 +182,36 @@ def test_what_is_no_message_of_a_gateway_is_put_into_quarantine() -> None:
     owned(test)
 
 
+async def die_amid(owner: Owner, number: int, executions: Sequence[str]) -> None:
+    """The owner dies when the first part of a gateway's message is in the journal."""
+    requests = [request_of(execution) for execution in executions]
+    frame = DIRECT_RUNS.encode(DirectRuns("test", number, requests))
+    owner.bus.publish(names.direct_runs("local", 0), frame)
+    while not starts(owner)[executions[0]]:
+        await asyncio.sleep(0)
+    owner.kill()
+    assert not starts(owner)[executions[-1]]
+
+
+def test_what_an_owner_that_died_amid_a_message_had_started_is_started_by_no_later_owner() -> None:
+    async def test(owner: Owner) -> None:
+        executions = [f"e{number}" for number in range(1_000)]
+        await send(owner, 1, ["before"])
+        await die_amid(owner, 2, executions)
+        await owner.take_over()
+        await send(owner, 3, [f"later{number}" for number in range(ENDED_MAX + 10)])
+        owner.kill()
+        await owner.take_over()
+        assert not owner.partition.table.knows("e0")
+        await store(owner, "e0", direct=2)
+        await store(owner, "e999", direct=2)
+
+        assert set(starts(owner).values()) == {1}
+        assert starts(owner)["e999"] == 1
+
+    owned(test)
+
+
 def test_a_gateway_that_is_silent_for_hours_is_forgotten() -> None:
     async def test(owner: Owner) -> None:
         await send(owner, 1, ["e1"])
@@ -189,6 +219,20 @@ def test_a_gateway_that_is_silent_for_hours_is_forgotten() -> None:
         await asyncio.sleep(3 * 3600)
 
         assert owner.partition.direct.dealt() == {}
+
+    owned(test)
+
+
+def test_so_is_one_of_whose_first_message_only_a_part_was_dealt_with() -> None:
+    async def test(owner: Owner) -> None:
+        await send(owner, 1, ["before"], gateway="another")
+        await die_amid(owner, 1, [f"e{number}" for number in range(1_000)])
+        await owner.take_over()
+        await asyncio.sleep(3600)
+        assert "e0" in owner.partition.direct.beyond()
+        await asyncio.sleep(2 * 3600)
+
+        assert owner.partition.direct.beyond() == {}
 
     owned(test)
 
