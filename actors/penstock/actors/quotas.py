@@ -11,7 +11,7 @@ known: an outage of the limiter must not become an outage of the work.
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from penstock.actors.execution.effects import Dispatch
@@ -50,7 +50,8 @@ class _Quota:
         self.running = 0
         self.slots = 0
         self.tokens = 0
-        self.waiting: deque[str] = deque()
+        self.waiting: OrderedDict[str, None] = OrderedDict()
+        """Executions, the one that starts next first."""
         self.waiting_max = -1
         self.steps: deque[Dispatch] = deque()
         self.asking: asyncio.Task[None] | None = None
@@ -79,12 +80,10 @@ class Quotas:
         if quota.is_concurrency_limited:
             is_behind = bool(quota.waiting) and not is_held
             if quota.running >= quota.slots or is_behind:
-                if is_held:
-                    quota.waiting.appendleft(execution)
-                elif 0 <= quota.waiting_max <= len(quota.waiting):
+                if not is_held and 0 <= quota.waiting_max <= len(quota.waiting):
                     return REFUSED
-                else:
-                    quota.waiting.append(execution)
+                quota.waiting[execution] = None
+                quota.waiting.move_to_end(execution, last=not is_held)
                 self._ask_soon(tenant, quota)
                 return "concurrency"
         quota.running += 1
@@ -97,6 +96,12 @@ class Quotas:
         if quota.waiting:
             self._free(tenant, quota)
 
+    def withdraw(self, tenant: str, execution: str) -> None:
+        """One that may wait for a slot will not be started."""
+        quota = self._quotas.get(tenant)
+        if quota is not None:
+            quota.waiting.pop(execution, None)
+
     def restore(self, tenant: str, *, running: int = 0, held: str = "") -> None:
         """What a takeover found running, or held."""
         quota = self._quotas.get(tenant) or self._learn(tenant)
@@ -104,7 +109,7 @@ class Quotas:
         if held:
             # There was a limit a moment ago, so there is one until its actor says otherwise.
             quota.is_concurrency_limited = True
-            quota.waiting.append(held)
+            quota.waiting[held] = None
 
     def may_send(self, dispatch: Dispatch) -> bool:
         """Whether a step may go now; else it is kept and given to `on_step` later."""
@@ -178,7 +183,7 @@ class Quotas:
         if quota.is_concurrency_limited:
             count = min(count, quota.slots - quota.running)
         for _ in range(count):
-            self.on_free(tenant, quota.waiting.popleft())
+            self.on_free(tenant, quota.waiting.popitem(last=False)[0])
         while quota.steps and (quota.tokens > 0 or not quota.is_rate_limited):
             quota.tokens -= 1 if quota.is_rate_limited else 0
             self.on_step(quota.steps.popleft())

@@ -130,6 +130,7 @@ class Starts:
         self._wakeup.told.append(Told(request, None, events))
         self._wakeup.transitions += 2
         self._table.held.pop(request.execution, None)
+        self._around.quotas.withdraw(request.tenant, request.execution)
         self._table.end(request.execution)
         self._wakeup.ended.append(request.execution)
         if request.reply is not None:

@@ -187,9 +187,11 @@ async def die_amid(owner: Owner, number: int, executions: Sequence[str]) -> None
     requests = [request_of(execution) for execution in executions]
     frame = DIRECT_RUNS.encode(DirectRuns("test", number, requests))
     owner.bus.publish(names.direct_runs("local", 0), frame)
-    while not starts(owner)[executions[0]]:
-        await asyncio.sleep(0)
+    for _ in range(100):
+        if not starts(owner)[executions[0]]:
+            await asyncio.sleep(0)
     owner.kill()
+    assert starts(owner)[executions[0]]
     assert not starts(owner)[executions[-1]]
 
 

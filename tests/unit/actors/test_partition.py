@@ -362,6 +362,28 @@ def test_executions_that_too_many_wait_before_are_refused_with_429() -> None:
     owned(test)
 
 
+def test_executions_that_are_cancelled_while_they_wait_make_room_for_others_to_wait() -> None:
+    async def test(owner: Owner) -> None:
+        owner.signal(TenantLimits("main", concurrency=1, waiting=2))
+        await asyncio.sleep(1)
+        owner.run("e0", "inline")  # with it the partition learns of the limit
+        await asyncio.sleep(1)
+        for number in (1, 2, 3):
+            owner.run(f"e{number}", "called")
+            await asyncio.sleep(1)
+        assert set(owner.partition.table.held) == {"e2", "e3"}
+        owner.signal(Cancel("e2"), Cancel("e3"))
+        await asyncio.sleep(1)
+
+        owner.run("e4", "called")
+        owner.run("e5", "called")
+        await asyncio.sleep(1)
+
+        assert set(owner.partition.table.held) == {"e4", "e5"}
+
+    owned(test)
+
+
 def test_executions_over_the_concurrency_limit_are_held_and_start_when_one_ends() -> None:
     async def test(owner: Owner) -> None:
         owner.signal(TenantLimits("main", concurrency=1))
