@@ -19,9 +19,10 @@ _WILD = re.compile(
     r"\b(?:prototype|__\w+__|define(?:Property|Properties)|getOwnPropertyDescriptors?|isFrozen|freeze"
     r"|isSealed|seal|isExtensible|preventExtensions|(?:get|set)PrototypeOf|Reflect|Proxy|Symbol|Weak\w+"
     r"|FinalizationRegistry|captureStackTrace|prepareStackTrace|stackTraceLimit|toLocale\w+"
-    r"|performance)\b"
+    r"|performance|extends|use strict)\b|\bObject\s*\??\.\s*create\b(?!\s*\(\s*null\b)"
 )
-"""Words of programs that look at built-ins or change them, or ask how old their realm is."""
+"""Words of programs that look at built-ins or change them, make objects that inherit from them, are
+told of assignments that fail, or ask how old their realm is."""
 _BUILT_IN = (
     r"(?:Object|Function|Array|String|Number|Boolean|BigInt|Math|JSON|Date|RegExp|Map|Set|Iterator"
     r"|\w*Error|(?:BigInt|BigUint|Int|Uint|Float)\w*Array|(?:Shared)?ArrayBuffer|DataView|Atomics"
@@ -33,6 +34,20 @@ _CHANGE = re.compile(
     rf"|(?:assign\s*\(|\+\+|--|delete\b)\s*{_BUILT_IN}(?![\w$])"
 )
 """Assignments to a built-in or to a property of one."""
+_CALLED_BACK = (
+    r"String|Number|Boolean|BigInt|Date|parse(?:Int|Float)|is(?:NaN|Finite)|(?:[A-Z]\w*)?Error"
+)
+_HELD = (
+    r"Object|Function|(?:(?:Big)?U?[Ii]nt\d+(?:Clamped)?|Float\d+)?Array|Math|JSON|RegExp|Map|Set|Iterator|DataView"
+    r"|(?:Shared)?ArrayBuffer|Atomics|DOMException|console"
+)
+_ENDS = r"(?![\w$])[ \t]*(?:[;,)\]}/&|]|\n(?!\s*[.\[])|$)"
+_ALIAS = re.compile(
+    rf"(?:[=:\[{{,?&|>]|\.\.\.|\b(?:return|of|yield))\s*(?:{_HELD}){_ENDS}|\(\s*(?:{_HELD})\s*[,)]"
+    rf"|[=:\[{{?&|>]\s*(?:{_CALLED_BACK}){_ENDS}|\?\s*(?:{_HELD}|{_CALLED_BACK})\s*:"
+)
+"""Built-ins that get another name, under which `_CHANGE` would not know them. Functions that people
+hand to `map` and its like are none."""
 
 
 @lru_cache(maxsize=256)
@@ -42,6 +57,7 @@ def is_tame(source: str, mode: str) -> bool:
         may_wait(source)
         or _WILD.search(source)
         or _CHANGE.search(source)
+        or _ALIAS.search(source)
         or any(name not in _NAMES for name, _ in names_of(source, mode).other)
     )
 
