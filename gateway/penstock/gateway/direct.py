@@ -30,6 +30,10 @@ from penstock.subjects.messages import RunRequest
 BODY_BYTES_MAX = 64 * 1024
 """Larger requests go the long way: what is worth storing is worth storing once."""
 BATCH_REQUESTS_MAX = 500
+BATCH_BYTES_MAX = 2 * 1024 * 1024
+KEPT_BYTES_MAX = 64 * 1024 * 1024
+"""Encoded, of what must be stored should no answer come. Whose turn comes beyond is stored at once,
+and then need not be kept: workflows may take minutes, and thousands of callers wait for them."""
 LOOKS_MAX = 3
 """Turns of the event loop that a request waits for others, each as short as it is empty."""
 
@@ -63,10 +67,13 @@ class Direct:
         self._partition = next(self._turns)
         self._parts: list[msgspec.Raw] = []
         self._waiters: list[Waiting] = []
+        self._batch_bytes = 0
+        self._kept_bytes = 0
 
     def takes(self, body_bytes: int) -> bool:
         """Whether a request with such a body should go this way now."""
-        return body_bytes <= BODY_BYTES_MAX and self._bus.is_connected
+        is_small = body_bytes <= BODY_BYTES_MAX and self._kept_bytes < KEPT_BYTES_MAX
+        return is_small and self._bus.is_connected
 
     def new_execution(self, now_ms: int) -> str:
         """An id for a request that is handed to `add` next, in this turn of the event loop."""
@@ -75,16 +82,19 @@ class Direct:
     def add(self, request: RunRequest, waiting: Waiting) -> None:
         """Send `request` with the next batch. Raises as `Ingress.add` does."""
         part = msgspec.Raw(_encode(request))
+        size = len(part)
         self._ingress.room.check_disk()
-        if not self._ingress.room.takes(len(part)):
+        if not self._ingress.room.takes(size):
             self._metrics.shed_overload += 1
             raise ProblemError(503, FULL, retry_after_s=FULL_RETRY_S)
         if not self._parts:
             asyncio.get_running_loop().call_soon(self._look, 0, LOOKS_MAX)
-        waiting.unstored = request
+        waiting.unstored, waiting.unstored_bytes = request, size
+        self._kept_bytes += size
+        self._batch_bytes += size
         self._parts.append(part)
         self._waiters.append(waiting)
-        if len(self._parts) >= BATCH_REQUESTS_MAX:
+        if len(self._parts) >= BATCH_REQUESTS_MAX or self._batch_bytes >= BATCH_BYTES_MAX:
             self._leave()
 
     def _look(self, seen: int, looks: int) -> None:
@@ -100,6 +110,7 @@ class Direct:
             return
         parts, self._parts = self._parts, []
         waiters, self._waiters = self._waiters, []
+        self._batch_bytes = 0
         partition, self._partition = self._partition, next(self._turns)
         number = self._numbers[partition] = self._numbers[partition] + 1
         for waiting in waiters:
@@ -116,7 +127,7 @@ class Direct:
 
     def store(self, waiting: Waiting) -> None:
         """Send what `waiting` waits for on the long way, unless that has been done."""
-        request, waiting.unstored = waiting.unstored, None
+        request = self.forget(waiting)
         if request is None or waiting.future.done():
             return
         self._metrics.executions_stored_late += 1
@@ -124,3 +135,10 @@ class Direct:
             self._ingress.add(request, waiting)
         except ProblemError as problem:
             waiting.refused(problem)
+
+    def forget(self, waiting: Waiting) -> RunRequest | None:
+        """Keep no longer what `waiting` waits for; what that was."""
+        request, waiting.unstored = waiting.unstored, None
+        if request is not None:
+            self._kept_bytes -= waiting.unstored_bytes
+        return request

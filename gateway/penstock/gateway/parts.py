@@ -93,7 +93,7 @@ def assemble(around: Surroundings) -> Parts:
         bus, region=region, partitions=partitions, gateway=around.gateway, metrics=around.metrics
     )
     direct = Direct(bus, ingress, region=region, partitions=partitions, gateway=around.gateway)
-    replies.store = direct.store
+    replies.store, replies.forget = direct.store, direct.forget
     return Parts(
         around=around,
         routes=routes,

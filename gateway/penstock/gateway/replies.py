@@ -42,7 +42,7 @@ class Waiting:
 
     __slots__ = (
         *("ask_at_s", "deadline_s", "execution", "future", "number", "sequence"),
-        "unstored",
+        *("unstored", "unstored_bytes"),
     )
 
     def __init__(self, execution: str, future: "asyncio.Future[Reply | None]") -> None:
@@ -53,6 +53,7 @@ class Waiting:
         self.deadline_s = 0.0
         self.ask_at_s = 0.0
         self.unstored: RunRequest | None = None
+        self.unstored_bytes = 0
 
     def accepted(self, sequence: int) -> None:
         """The broker has its run request."""
@@ -81,6 +82,8 @@ class Replies:
         self._metrics = metrics
         self.store: Callable[[Waiting], None] = lambda waiting: None
         """Store the request of a waiting one that has gone straight to its owner."""
+        self.forget: Callable[[Waiting], object] = lambda waiting: None
+        """Keep that request no longer."""
         self._numbers = itertools.count(1)
         self._open: dict[int, Waiting] = {}
         self._asking: set[asyncio.Task[None]] = set()
@@ -110,7 +113,7 @@ class Replies:
     def close(self, waiting: Waiting) -> None:
         """Nobody waits any more."""
         # Who may still say something of it (the bus, for a second) need not keep its items.
-        waiting.unstored = None
+        self.forget(waiting)
         self._open.pop(waiting.number, None)
         self._metrics.requests_waiting = len(self._open)
 
@@ -142,7 +145,7 @@ class Replies:
                     continue
                 if now_s >= waiting.deadline_s:
                     self._metrics.replies_timed_out += 1
-                    waiting.future.set_exception(_out_of_time(waiting.execution))
+                    waiting.future.set_exception(_out_of_time(waiting))
                 elif now_s >= waiting.ask_at_s:
                     self._look_after(waiting, now_s)
 
@@ -179,7 +182,7 @@ class Replies:
         """End every wait: this gateway is about to stop, the executions are not."""
         for waiting in self._open.values():
             if not waiting.future.done():
-                waiting.future.set_exception(_stopping(waiting.execution))
+                waiting.future.set_exception(_stopping(waiting))
 
     def stop(self) -> None:
         """Take no more answers."""
@@ -197,23 +200,28 @@ def _too_many() -> ProblemError:
     )
 
 
-def _out_of_time(execution: str) -> ProblemError:
+def _out_of_time(waiting: Waiting) -> ProblemError:
     return ProblemError(
         504,
-        "the execution has not answered yet; it goes on",
-        remedy=f"see how it is with GET /api/v1/executions/{execution}",
-        execution=execution,
+        f"the execution has not answered yet; {_fate(waiting)}",
+        remedy=f"see how it is with GET /api/v1/executions/{waiting.execution}",
+        execution=waiting.execution,
     )
 
 
-def _stopping(execution: str) -> ProblemError:
-    # No 503: that invites to try again, and this one has been started.
+def _stopping(waiting: Waiting) -> ProblemError:
+    # No 503: that invites to try again, and this one has been started, or may have been.
     return ProblemError(
         504,
-        "this gateway stops before the execution has answered; the execution goes on",
-        remedy=f"see how it is with GET /api/v1/executions/{execution}",
-        execution=execution,
+        f"this gateway stops before the execution has answered; {_fate(waiting)}",
+        remedy=f"see how it is with GET /api/v1/executions/{waiting.execution}",
+        execution=waiting.execution,
     )
+
+
+def _fate(waiting: Waiting) -> str:
+    # What went straight to the owner is most likely there, but only the owner knows.
+    return "it goes on" if waiting.sequence else "it goes on if it was started"
 
 
 def _lost(execution: str) -> ProblemError:

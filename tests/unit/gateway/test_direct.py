@@ -174,3 +174,61 @@ async def test_while_the_broker_is_away_the_long_way_is_taken_which_tries_again(
 
     assert (await waiting).body == b"stored"
     assert listening.heard == []
+
+
+async def test_no_message_is_larger_than_what_the_long_way_would_send_at_once(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.gateway.direct.BATCH_BYTES_MAX", 10_000)
+    listening = Listening(gw)
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+
+    await asyncio.gather(
+        *(gw.call("POST", "/webhook/sync", {"much": "x" * 3_000}) for _ in range(20))
+    )
+
+    assert sum(len(runs.requests) for _, runs in listening.heard) == 20
+    assert all(len(runs.requests) <= 4 for _, runs in listening.heard)
+
+
+async def test_while_much_is_kept_for_callers_that_wait_the_next_requests_are_stored(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.gateway.direct.KEPT_BYTES_MAX", 1_000)
+    monkeypatch.setattr("penstock.gateway.replies.ASK_UNSTORED_AFTER_S", 60.0)
+    listening = Listening(gw)
+    listening.answers = False
+    gw.owners.answer = lambda request: (200, {}, b"stored")
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+    first = asyncio.create_task(gw.call("POST", "/webhook/sync", {"much": "x" * 1_000}))
+    await until(lambda: listening.heard)
+
+    assert (await gw.call("POST", "/webhook/sync", {})).body == b"stored"
+
+    (_, runs) = listening.heard[0]
+    reply = Reply(1, runs.requests[0].execution, 200, {}, b"at last")
+    gw.bus.publish(names.replies(runs.gateway), REPLIES.encode([reply]))
+    assert (await first).body == b"at last"
+    listening.answers = True
+    assert (await gw.call("POST", "/webhook/sync", {})).body == b"straight"
+
+
+async def test_who_is_sent_away_is_told_that_goes_on_only_what_is_known_to_be_started(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.gateway.replies.ASK_UNSTORED_AFTER_S", 60.0)
+    listening = Listening(gw)
+    listening.answers = False
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+    small, large = (
+        asyncio.create_task(gw.call("POST", "/webhook/sync", {"text": "x" * size}))
+        for size in (1, BODY_BYTES_MAX)
+    )
+    await until(lambda: listening.heard and gw.owners.runs)
+
+    assert gw.front.life.parts is not None
+    gw.front.life.parts.replies.give_up()
+
+    assert [(await one).status for one in (small, large)] == [504, 504]
+    assert (await small).json["detail"].endswith("it goes on if it was started")
+    assert (await large).json["detail"].endswith("it goes on")
