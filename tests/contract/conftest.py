@@ -37,6 +37,14 @@ class World:
         """Give it back with what was stored."""
         raise NotImplementedError
 
+    async def interrupt(self, bus: AdminBus) -> None:
+        """Break its connection alone; the broker and all that it has stay."""
+        raise NotImplementedError
+
+    async def resume(self, bus: AdminBus) -> None:
+        """Wait until it is connected again after `interrupt`."""
+        raise NotImplementedError
+
     async def begin_anew(self, bus: AdminBus, stream: str) -> None:
         """Put another stream of the same name in the place of one."""
         raise NotImplementedError
@@ -68,6 +76,13 @@ class MemoryWorld(World):
             self.broker.lose(stream)
         bus.reconnect()
 
+    async def interrupt(self, bus: AdminBus) -> None:
+        await self.lose(bus)
+
+    async def resume(self, bus: AdminBus) -> None:
+        assert isinstance(bus, MemoryBus)
+        bus.reconnect()
+
     async def begin_anew(self, bus: AdminBus, stream: str) -> None:
         self.broker.lose(stream)
 
@@ -88,6 +103,18 @@ class NatsWorld(World):
         await until(lambda: bus.is_connected)
         # Streams in memory are gone, and whoever may declare them does so again.
         await ensure(bus, "local", BUDGET)
+
+    async def interrupt(self, bus: AdminBus) -> None:
+        assert isinstance(bus, NatsBus)
+        lost = asyncio.Event()
+        bus.on_connection(lambda is_live: None if is_live else lost.set())
+        transport = bus.connection._client._transport
+        assert transport is not None
+        transport.close()  # type: ignore[no-untyped-call]
+        await lost.wait()
+
+    async def resume(self, bus: AdminBus) -> None:
+        await until(lambda: bus.is_connected)
 
     async def begin_anew(self, bus: AdminBus, stream: str) -> None:
         assert isinstance(bus, NatsBus)

@@ -526,6 +526,50 @@ async def test_subscriptions_watches_and_workers_survive_an_outage(world: World)
         assert entry is not None and entry.key == "a"
 
 
+async def test_what_is_said_of_work_of_a_lost_stream_touches_no_work_of_the_new_one(
+    world: World,
+) -> None:
+    async with world.bus() as bus:
+        taken: list[Message] = []
+        work = await bus.work("STEPS", "trusted", STEPS, taken.append)
+        work.offer(2)
+        for n in range(2):
+            await append(bus, STEPS, b"old %d" % n)
+        await until(lambda: len(taken) == 2)
+
+        await world.lose(bus)
+        await world.restore(bus)
+        for n in range(2):
+            await append_surely(bus, STEPS, b"new %d" % n, f"new-{n}")
+        work.offer(1)
+        await until(lambda: len(taken) == 3)
+        for old in taken[:2]:  # of the same sequences as one that is out and one that waits
+            work.ack(old)
+
+        work.nak(taken[2])
+        work.offer(2)
+        await until(lambda: len(taken) == 5)
+        assert sorted(payloads(taken[3:])) == [b"new 0", b"new 1"]
+
+
+async def test_work_that_is_acknowledged_during_an_outage_does_not_come_again(
+    world: World,
+) -> None:
+    async with world.bus() as bus:
+        taken: list[Message] = []
+        work = await bus.work("STEPS", "trusted", STEPS, taken.append)
+        work.offer(1)
+        await append(bus, STEPS, b"done")
+        await until(lambda: taken)
+
+        await world.interrupt(bus)
+        work.ack(taken[0])
+        await world.resume(bus)
+
+        await emptied(bus, "STEPS")
+        assert payloads(taken) == [b"done"]
+
+
 async def test_declaring_again_changes_limits_and_keeps_what_is_stored(world: World) -> None:
     async with world.bus() as bus:
         spec = bucket("extra", 0)

@@ -41,6 +41,8 @@ class Committer:
         self.sequence = 0
         """Of the last record that is known to be stored."""
         self.index = 0
+        self.confirmed_s = 0.0
+        """When it was known last, by the event loop's clock, that nobody else has written."""
         self.waiting_reason = ""
         """Why an append does not get through, empty when all is well."""
         self._bus = bus
@@ -62,6 +64,7 @@ class Committer:
         """Start an epoch whose opening record has `sequence`."""
         self.sequence = sequence
         self.index = 0
+        self.confirmed_s = asyncio.get_running_loop().time()
 
     def append(self, frame: bytes, on_stored: Callable[[], None]) -> None:
         """Append the encoded record number `index + 1`; `on_stored` when it is durable."""
@@ -71,6 +74,19 @@ class Committer:
         self._idle.clear()
         crash_point("append")
         self._send()
+
+    async def confirm(self) -> None:
+        """Look whether the journal still ends with our record; if not, `on_fenced`. Who appends
+        learns it by that; an owner that has nothing to append must look."""
+        sequence, now_s = self.sequence, asyncio.get_running_loop().time()
+        verdict, _ = await self._look()
+        if self._is_closed or self.is_busy or sequence != self.sequence or verdict is None:
+            return
+        if verdict is Verdict.FENCED:
+            self._is_closed = True
+            self.on_fenced()
+        else:
+            self.confirmed_s = now_s
 
     async def idle(self) -> None:
         """Return when no append is in flight and what follows from the last one is done."""
@@ -106,6 +122,7 @@ class Committer:
         on_stored = self._open[1]
         self._open = None
         self.sequence = sequence
+        self.confirmed_s = asyncio.get_running_loop().time()
         self.waiting_reason = ""
         self._delay_s = RETRY_FIRST_S
         on_stored()

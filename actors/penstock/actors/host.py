@@ -11,12 +11,10 @@ import logging
 from collections.abc import Callable, Coroutine
 
 from penstock.actors.canary import Canary
-from penstock.actors.journal import RECORDS
 from penstock.actors.partition import Partition
 from penstock.actors.placement import BEAT_S, Membership
 from penstock.actors.room import Room
 from penstock.actors.shared import Shared
-from penstock.subjects import names
 from penstock.subjects.errors import BusError
 from penstock.subjects.messages import Heartbeat
 from penstock.supervisor.budget import RestartBudget
@@ -26,6 +24,8 @@ HELLO_S = 0.15
 RETRY_S = 0.2
 TAKEOVERS_MAX = 8
 FAILED_RETRY_S = 2.0
+CONFIRM_S = 5.0
+"""After so long without an append an owner looks whether it still is one."""
 CRASHES = RestartIntensity(restarts=10, window_s=10.0)
 """Of partitions, before the process gives up and its supervisor decides."""
 
@@ -71,7 +71,7 @@ class Host:
             if self._has_given_up:
                 raise RuntimeError("partitions keep crashing")
             self._place()
-            await self._verify_conflicts()
+            await self._confirm()
             try:
                 await asyncio.wait_for(self._changed.wait(), BEAT_S)
             except TimeoutError:
@@ -176,16 +176,16 @@ class Host:
             self._claim()
             self._changed.set()
 
-    async def _verify_conflicts(self) -> None:
-        """Two hosts claim a partition (one was frozen): the journal says whose it is."""
-        for number in self.membership.claimed() & self.partitions.keys():
-            try:
-                last = await self.shared.bus.last("EXEC", names.journal(self.shared.region, number))
-            except BusError:
-                return
-            partition = self.partitions.get(number)
-            if last is None or partition is None:
-                continue
-            if RECORDS.decode(last.payload).owner != self.shared.owner:
-                partition.close()
-                self._on_lost(partition)
+    async def _confirm(self) -> None:
+        """Of two hosts that claim a partition one was frozen or cut off, and the journal says
+        which. So it may be with one that nobody else claims: whoever took it may be gone again,
+        and what it has begun (a step whose result comes here) means nothing to us."""
+        claimed = self.membership.claimed()
+        before_s = asyncio.get_running_loop().time() - CONFIRM_S
+        unsure = [
+            partition.committer.confirm()
+            for number, partition in self.partitions.items()
+            if number in claimed or partition.committer.confirmed_s < before_s
+        ]
+        # Together: a broker that does not answer must not hold up placement once for each.
+        await asyncio.gather(*unsure)

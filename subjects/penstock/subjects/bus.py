@@ -51,7 +51,11 @@ class Subscription(Protocol):
 
 
 class WorkSubscription(Subscription, Protocol):
-    """A pull on a work queue: delivers at most as many messages as slots were offered."""
+    """A pull on a work queue: delivers at most as many messages as slots were offered.
+
+    What is said of a message that a stream has taken along when it began anew is said of none. An
+    `ack` during an outage counts when it is over.
+    """
 
     def offer(self, slots: int) -> None:
         """Ask for up to `slots` more messages."""

@@ -189,6 +189,8 @@ class WorkConsumer:
 
     def __init__(self, stream: MemoryStream, spec: ConsumerSpec, faults: Faults) -> None:
         self.spec = spec
+        self.reply = f"$ACK.{spec.stream}.{stream.created}"
+        """Where its messages are answered: an answer to those of a lost stream finds nobody."""
         self._stream = stream
         self._faults = faults
         self._ready: deque[Message] = deque()
@@ -208,7 +210,8 @@ class WorkConsumer:
             self._start_time(message)
             if self._faults.happens("duplicate_work"):
                 self._ready.append(message)
-            on_message(Message(message.subject, message.payload, message.sequence, "$ack"))
+            out = Message(message.subject, message.payload, message.sequence, self.reply)
+            on_message(out)
 
     def ack(self, message: Message) -> None:
         """Done: a work queue forgets it."""

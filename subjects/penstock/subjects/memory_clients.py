@@ -104,6 +104,7 @@ class MemoryWork:
         self._on_message = on_message
         self._wanted = 0
         self._is_closed = False
+        self._unsaid: list[Message] = []
 
     def close(self) -> None:
         self._is_closed = True
@@ -114,22 +115,31 @@ class MemoryWork:
         self._wait(slots)
 
     def ack(self, message: Message) -> None:
-        if self._client.is_connected:
+        if not self._client.is_connected:
+            self._unsaid.append(message)
+        elif self._is_known(message):
             self._consumer.ack(message)
 
     def nak(self, message: Message) -> None:
-        if self._client.is_connected:
+        if self._client.is_connected and self._is_known(message):
             self._consumer.nak(message)
 
     def progress(self, message: Message) -> None:
-        if self._client.is_connected:
+        if self._client.is_connected and self._is_known(message):
             self._consumer.progress(message)
 
     def restart(self) -> None:
-        """Ask again for what is still wanted, after an outage."""
+        """Say what could not be said in an outage, and ask again for what is still wanted."""
         self.withdraw()
         self._consumer = self._find()
+        unsaid, self._unsaid = self._unsaid, []
+        for message in unsaid:
+            self.ack(message)
         self._wait(self._wanted)
+
+    def _is_known(self, message: Message) -> bool:
+        """Whether the stream that gave it out is still there."""
+        return message.reply == self._consumer.reply
 
     def withdraw(self) -> None:
         """Ask for nothing."""

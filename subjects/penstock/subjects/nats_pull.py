@@ -2,8 +2,13 @@
 
 A pull names a consumer of the broker and asks it for batches. Everything that can go wrong ends
 in the same place, `_begin`: a lost connection, a consumer that the broker forgot, a gap in the
-consumer's own numbering, silence where a heartbeat was due. It makes a consumer anew; a follower
-starts it after the last message delivered, so its receiver sees neither gap nor repetition.
+consumer's own numbering, silence where a heartbeat was due. It looks whether the stream is still
+the same one, and makes a consumer anew. A follower starts it after the last message delivered, so
+its receiver sees neither gap nor repetition.
+
+A broker that restarted has lost its streams in memory; the one of that name counts from 1 again. A
+follower then reads it from there. A worker forgets what it was given: its acknowledgement names a
+message by stream and sequence, and would remove another one, that nobody has done yet.
 """
 
 import asyncio
@@ -69,6 +74,8 @@ class Pull:
         self.requested = 0
         self.sequence = 0
         self.pending = 0
+        self._next = 1
+        self._stream_created = ""
         self._sid = b""
         self._inbox = b""
         self._generation = 0
@@ -95,6 +102,9 @@ class Pull:
         """Make or find the consumer, then call `_created`."""
         raise NotImplementedError
 
+    def _began_anew(self) -> None:
+        """A hook: the stream is another one, whose sequences mean other messages."""
+
     def _on_data(self, subject: bytes, reply: bytes, header: bytes, payload: bytes) -> None:
         """A message came; `sequence` and `pending` are its numbers."""
         raise NotImplementedError
@@ -118,7 +128,7 @@ class Pull:
         if not self._is_closed and self.connection.is_live:
             self._inbox = self.connection.inbox + b".p." + secrets.token_hex(6).encode()
             self._sid = self.connection.subscribe(self._inbox, self._deliver)
-            self._create()
+            self._api(f"STREAM.INFO.{self.stream}", None, self._on_stream)
 
     def _begin_later(self) -> None:
         self._is_ready = False
@@ -149,6 +159,17 @@ class Pull:
             then(BusError(f"{self.stream}: JetStream is not available"))
         else:
             then(_decode(payload))
+
+    def _on_stream(self, reply: dict[str, Any] | Exception) -> None:
+        if isinstance(reply, Exception) or "error" in reply:
+            self._begin_later()
+            return
+        is_another = self._stream_created not in ("", reply["created"])
+        if is_another or _has_begun_anew(reply, self._next):
+            self._next = 1
+            self._began_anew()
+        self._stream_created = reply["created"]
+        self._create()
 
     def _created(self, reply: dict[str, Any] | Exception) -> None:
         if isinstance(reply, Exception) or "error" in reply:
@@ -211,7 +232,6 @@ class Follow(Pull):
     ) -> None:
         super().__init__(connection, stream, subject)
         self._next = max(start, 1)
-        self._stream_created = ""
         self._number = 0
         self._on_message = on_message
 
@@ -225,18 +245,6 @@ class Follow(Pull):
         super().close()
 
     def _create(self) -> None:
-        self._api(f"STREAM.INFO.{self.stream}", None, self._found)
-
-    def _found(self, reply: dict[str, Any] | Exception) -> None:
-        if isinstance(reply, Exception) or "error" in reply:
-            self._begin_later()
-            return
-        is_another = self._stream_created not in ("", reply["created"])
-        if is_another or _has_begun_anew(reply, self._next):
-            # A broker that restarted has lost its streams in memory; the one of that name now
-            # counts from 1, and waiting for our next sequence would skip all before it.
-            self._next = 1
-        self._stream_created = reply["created"]
         self.consumer = "f" + secrets.token_hex(8)
         self._number = 0
         config = {
@@ -279,6 +287,9 @@ class Work(Pull):
         self._on_message = on_message
         self._wanted = 0
         self._is_scheduled = False
+        self._out: set[str] = set()
+        self._unsaid: list[str] = []
+        """Acknowledgements for when it is known whether the stream is the same one."""
 
     def start(self) -> None:
         self._begin()
@@ -291,19 +302,36 @@ class Work(Pull):
             asyncio.get_running_loop().call_soon(self._pull)
 
     def ack(self, message: Message) -> None:
-        self.connection.publish(message.reply.encode(), b"+ACK")
+        if message.reply in self._out:
+            self._out.remove(message.reply)
+            if self._is_ready:
+                self._say(message.reply, b"+ACK")
+            else:
+                self._unsaid.append(message.reply)
 
     def nak(self, message: Message) -> None:
-        self.connection.publish(message.reply.encode(), b"-NAK")
+        if message.reply in self._out:
+            self._out.remove(message.reply)
+            # Else the broker finds out by itself, when the acknowledgement does not come.
+            if self._is_ready:
+                self._say(message.reply, b"-NAK")
 
     def progress(self, message: Message) -> None:
-        self.connection.publish(message.reply.encode(), b"+WPI")
+        if message.reply in self._out and self._is_ready:
+            self._say(message.reply, b"+WPI")
+
+    def _say(self, reply: str, what: bytes) -> None:
+        self.connection.publish(reply.encode(), what)
+
+    def _began_anew(self) -> None:
+        self._out.clear()
+        self._unsaid.clear()
 
     def _create(self) -> None:
         # The declared consumer counts; only when a memory stream lost it is it made here.
-        self._api(f"CONSUMER.INFO.{self.stream}.{self.consumer}", None, self._found)
+        self._api(f"CONSUMER.INFO.{self.stream}.{self.consumer}", None, self._on_consumer)
 
-    def _found(self, reply: dict[str, Any] | Exception) -> None:
+    def _on_consumer(self, reply: dict[str, Any] | Exception) -> None:
         if isinstance(reply, dict) and "error" in reply and reply["error"].get("code") == 404:
             verb = f"CONSUMER.CREATE.{self.stream}.{self.consumer}.{self.subject}"
             body = {"stream_name": self.stream, "config": consumer_config(self._spec)}
@@ -313,7 +341,12 @@ class Work(Pull):
 
     def _created(self, reply: dict[str, Any] | Exception) -> None:
         super()._created(reply)
-        if self._is_ready and not self.joined.done():
+        if not self._is_ready:
+            return
+        unsaid, self._unsaid = self._unsaid, []
+        for ack in unsaid:
+            self._say(ack, b"+ACK")
+        if not self.joined.done():
             self.joined.set_result(None)
 
     def _pull(self) -> None:
@@ -324,7 +357,10 @@ class Work(Pull):
 
     def _on_data(self, subject: bytes, reply: bytes, header: bytes, payload: bytes) -> None:
         self._wanted -= 1
-        self._on_message(Message(subject.decode(), payload, self.sequence, reply.decode()))
+        self._next = max(self._next, self.sequence + 1)
+        message = Message(subject.decode(), payload, self.sequence, reply.decode())
+        self._out.add(message.reply)
+        self._on_message(message)
 
 
 def _has_begun_anew(about: dict[str, Any], expected: int) -> bool:

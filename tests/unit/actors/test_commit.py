@@ -6,7 +6,7 @@ from random import Random
 
 from penstock.actors.commit import Committer
 from penstock.actors.journal import RECORDS, Record
-from penstock.subjects.bus import Ack
+from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.memory_broker import Faults, MemoryBroker
 from penstock.subjects.streams import Budget, ensure
@@ -102,6 +102,43 @@ def test_a_record_of_somebody_else_fences_and_nothing_more_is_reported() -> None
         await asyncio.sleep(5)
 
         assert (it.stored, it.fenced, it.count()) == (0, 1, 1)
+
+    with_committer(test)
+
+
+def test_who_has_nothing_to_append_learns_by_looking_that_somebody_else_wrote() -> None:
+    async def test(it: Fixture) -> None:
+        it.append()
+        await asyncio.sleep(1)
+        await it.committer.confirm()
+        assert (it.fenced, it.committer.confirmed_s) == (0, 1.0)
+
+        foreign = RECORDS.encode(Record("other", 2, 0, 0, 0, []))
+        it.bus.append(JOURNAL, foreign, lambda result: None)
+        await it.committer.confirm()
+
+        assert (it.stored, it.fenced) == (1, 1)
+
+    with_committer(test)
+
+
+def test_looking_while_an_append_gets_through_fences_nobody() -> None:
+    async def test(it: Fixture) -> None:
+        it.append()
+        await asyncio.sleep(1)
+
+        look = it.bus.last
+
+        async def overtaken_by_an_append(stream: str, subject: str) -> Message | None:
+            last = await look(stream, subject)
+            it.append()
+            await asyncio.sleep(1)
+            return last
+
+        it.bus.last = overtaken_by_an_append  # type: ignore[method-assign]
+        await it.committer.confirm()
+
+        assert (it.stored, it.fenced) == (2, 0)
 
     with_committer(test)
 
