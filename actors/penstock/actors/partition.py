@@ -166,7 +166,7 @@ class Partition(Parts):
         """Follow the inputs, but not while too much of them waits in memory: the stream keeps it,
         and when that is full the gateways refuse."""
         if self._following is None:
-            if not self.inbox.is_full and not self._is_draining:
+            if not self.inbox.is_full and self._subscriptions:
                 inputs = names.inputs(self.shared.region, self.number)
                 start = self.inbox.received + 1
                 bus = self.shared.bus
@@ -384,6 +384,8 @@ class Partition(Parts):
 
     async def _rebuild(self, execution: str) -> State | None:
         """The execution as the journal has it, once what it did is in there."""
+        # A snapshot would trim what is about to be read; during a repair none begins.
+        await self.snapshotting.idle()
         await self.committer.idle()
         return await self.rebuild(execution)
 

@@ -217,7 +217,8 @@ class Parts:
     async def rebuild(self, execution: str) -> State | None:
         """The execution as the journal has it up to the last stored record."""
         shared = self.shared
-        takeover = Takeover(shared.bus, shared.region, self.number)
+        # What this partition was owned with is accepted; nothing else can be missing.
+        takeover = Takeover(shared.bus, shared.region, self.number, accepts_gap=shared.accepts_gap)
         replayed = await takeover.replay(self.snapshotting.store, self.committer.sequence)
         grown = replayed.grown.get(execution)
         if grown is None and execution in replayed.kept:

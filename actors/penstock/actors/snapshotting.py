@@ -85,13 +85,16 @@ class Snapshotting:
 
     async def save_now(self, position: Position) -> None:
         """Write a snapshot and wait for it; nothing else may be going on."""
-        if self._task is not None:
-            await asyncio.wait((self._task,))
+        await self.idle()
         if self._is_closed:
             return  # meanwhile: nobody would stop what began now
         self.begin(position)
-        assert self._task is not None
-        await asyncio.wait((self._task,))
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Return when no snapshot is being written, and nothing trimmed by it."""
+        if self._task is not None:
+            await asyncio.wait((self._task,))
 
     def close(self) -> None:
         """Stop writing; what is incomplete has no head and does not count."""

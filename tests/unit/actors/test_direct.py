@@ -255,3 +255,27 @@ def test_an_owner_that_hands_over_deals_with_what_has_come_first() -> None:
         assert starts(owner) == {f"e{number}": 1 for number in range(3_000)}
 
     owned(test)
+
+
+def test_meanwhile_it_takes_nothing_that_is_stored_for_the_next_owner() -> None:
+    async def test(owner: Owner) -> None:
+        await send(owner, 1, ["before"])
+        leaving = owner.partition
+        requests = [request_of(f"e{number}") for number in range(3_000)]
+        frame = DIRECT_RUNS.encode(DirectRuns("test", 2, requests))
+        owner.bus.publish(names.direct_runs("local", 0), frame)
+        for _ in range(100):
+            if not leaving.committer.is_busy:
+                await asyncio.sleep(0)
+        releasing = asyncio.create_task(leaving.release())
+        await asyncio.sleep(0)
+        owner.append(names.runs("local", 0), RUNS.encode([request_of("stored")]))
+        await releasing
+
+        assert leaving.direct.dealt()["test"].up_to == 2
+        assert leaving.inbox.received == 0
+        await owner.take_over()
+        await asyncio.sleep(2)
+        assert starts(owner)["stored"] == 1
+
+    owned(test)

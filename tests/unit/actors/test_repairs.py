@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from penstock.actors.execution import answers
+from penstock.actors.snapshot import Chunk, Head, SnapshotStore
 from penstock.subjects.messages import Cancel
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import document, node
@@ -59,5 +60,31 @@ def test_a_users_bad_expression_in_a_webhook_is_an_error_and_no_poison() -> None
         assert ends(owner) == {"e1": "error"}
         assert owner.dead() == []
         assert [(reply.status, reply.execution) for reply in owner.replies] == [(500, "e1")]
+
+    owned(test)
+
+
+def test_an_execution_is_made_anew_only_when_no_snapshot_trims_the_journal_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded: list[int] = []
+    load = SnapshotStore.load
+
+    async def told(store: SnapshotStore) -> tuple[Head, list[Chunk]] | None:
+        found = await load(store)
+        loaded.append(found[0].journal_seq if found else 0)
+        return found
+
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "called")
+        await asyncio.sleep(1)
+        monkeypatch.setattr(SnapshotStore, "load", told)
+        position = owner.partition._position()
+        owner.partition.snapshotting.begin(position)
+
+        made = await owner.partition._rebuild("e1")
+
+        assert made is not None
+        assert loaded == [position.journal_seq]
 
     owned(test)
