@@ -233,6 +233,7 @@ class Partition(Parts):
 
     def _handle(self, now_ms: int) -> None:
         wakeup, turns = self.wakeup, self.turns
+        before = self.inbox.watermark, self._done_seq
         wakeup.begin(now_ms)
         turns.do_within()
         for envelope in self.mailbox.take():
@@ -243,34 +244,34 @@ class Partition(Parts):
         if not self.mailbox:
             self._done_seq = self.results.received
         if wakeup.entries:
-            self._append(wakeup.entries, [], self.inbox.watermark)
+            self._append(wakeup.entries, [], before)
         else:
             self._act()
 
-    def _append(self, entries: list[Entry], rest: list[Entry], watermark: int) -> None:
+    def _append(self, entries: list[Entry], rest: list[Entry], before: tuple[int, int]) -> None:
         """Append `entries`, then `rest`: they are one record unless that would be too large. Parts
-        before the last keep the old positions, so that what is in the others is not passed."""
-        position = watermark if rest else self.inbox.advance()
+        before the last keep the positions `before`, so that what is in the others is not passed."""
+        position = before if rest else (self.inbox.advance(), self._done_seq)
         direct = {} if rest else self.direct.advance()
         frame = self._frame(entries, position, direct)
         if frame is None and len(entries) > 1:
             at = cut(entries)
-            self._append(entries[:at], entries[at:] + rest, watermark)
+            self._append(entries[:at], entries[at:] + rest, before)
             return
         if frame is None:
             self._too_large(entries[0])
             frame = self._frame([], position, direct)
         assert frame is not None
         if rest:
-            self.committer.append(frame, lambda: self._append(rest, [], watermark))
+            self.committer.append(frame, lambda: self._append(rest, [], before))
         else:
             self.committer.append(frame, self._stored)
 
     def _frame(
-        self, entries: list[Entry], watermark: int, direct: dict[str, Dealt]
+        self, entries: list[Entry], position: tuple[int, int], direct: dict[str, Dealt]
     ) -> bytes | None:
         owner, epoch, index = self.shared.owner, self.epoch, self.committer.index + 1
-        place = (watermark, entries, self._done_seq, direct)
+        place = (position[0], entries, position[1], direct)
         try:
             return RECORDS.encode(Record(owner, epoch, index, self.wakeup.now_ms, *place))
         except CodecError:

@@ -11,10 +11,11 @@ from penstock.actors.execution.events import Finished, Started, Waited
 from penstock.actors.journal import RUNS, Answered, Entry, Fired, Happened, Saved
 from penstock.actors.splitting import cut
 from penstock.subjects import codec, names
-from penstock.subjects.messages import ReplyTo, Respond, RunRequest
+from penstock.subjects.messages import Cancel, ReplyTo, Respond, RunRequest
 from penstock.workflow.document import content_hash
-from tests.simulation.workflows import FAILING
+from tests.simulation.workflows import ALL, FAILING
 from tests.unit.actors.owner import Owner, owned
+from tests.unit.actors.test_partition import ends as ends_of
 
 
 def goes_on(execution: str) -> Entry:
@@ -108,5 +109,39 @@ def test_a_failure_and_its_error_workflow_stand_in_one_record_even_when_records_
             ]
             (together,) = [ids for ids in of if f"e{number}" in ids]
             assert f"e{number}-error" in together
+
+    owned(test)
+
+
+def test_a_crash_between_the_parts_of_a_record_passes_no_input_that_is_not_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(owner: Owner) -> None:
+        plan = content_hash(ALL["inline"])
+        ids = [f"e{number}" for number in range(12)]
+        batch = [RunRequest(each, "main", "inline", plan, "", "webhook", [], 0) for each in ids]
+        owner.append(names.runs("local", 0), RUNS.encode(batch[:1]))
+        await asyncio.sleep(3)  # the plan is loaded
+
+        stored = len(owner.records())
+        with monkeypatch.context() as patch:
+            patch.setattr(codec, "MESSAGE_BYTES_MAX", 1_500)
+            owner.append(names.runs("local", 0), RUNS.encode(batch[1:2]))
+            for _ in range(100):
+                if not owner.partition.committer.is_busy:
+                    await asyncio.sleep(0)
+            # These come while a record is on its way, and so are handled together.
+            owner.append(names.runs("local", 0), RUNS.encode(batch[2:]))
+            owner.signal(Cancel("nobody"))
+            for _ in range(100):
+                if len(owner.records()) < stored + 2:
+                    await asyncio.sleep(0)
+            owner.kill()
+        assert len(owner.records()) == stored + 2
+        assert len(ends_of(owner)) < 12
+        await owner.take_over()
+        await asyncio.sleep(3)
+
+        assert ends_of(owner) == dict.fromkeys(ids, "success")
 
     owned(test)
