@@ -37,6 +37,8 @@ class Program:
             "PENSTOCK_NATS_USER": "projector",
             "PENSTOCK_POSTGRES_URL": postgres_url,
             "PENSTOCK_DATA_DIR": str(directory),
+            # The journalist's executions are of a day long ago.
+            "PENSTOCK_HISTORY_DAYS": "0",
         }
 
     def start(self) -> None:
