@@ -226,9 +226,12 @@ class _Scenario:
         world.limit(tenant, most)
         await asyncio.sleep(SLOTS_S)
         executions = world.gateway.run_all([("called", tenant)] * most, world.hashes)
-        await asyncio.sleep(SLOTS_S)
-        held = [execution for execution in executions if execution not in world.ledger.requests]
-        if held:
+        for _ in range(int(SLOTS_S)):
+            await asyncio.sleep(1.0)
+            held = [execution for execution in executions if execution not in world.ledger.requests]
+            if not held:
+                break
+        else:
             text = f"{len(held)} of {most} slots of {tenant} are used although nothing runs"
             world.ledger.problems.append(text)
             self._look()
