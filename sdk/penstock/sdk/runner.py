@@ -5,7 +5,8 @@ hosts `run_node_async`; so a result is finished where its items are. Here: execu
 failure means under the node's `onError`, the error output, alwaysOutputData, lineage. Not here:
 disabled and pinned nodes, retries and waiting, which the execution core decides.
 
-A node's bug never gets out: any exception becomes an outcome with an error, and is logged.
+A node's bug never gets out: any exception becomes an outcome with an error, and is logged. What
+user code wrote to its log before it failed travels with the error.
 """
 
 import logging
@@ -26,18 +27,21 @@ _log = logging.getLogger("penstock.node")
 
 Inputs = list[list[Item] | None]
 
+_LOG_CHARACTERS_MAX = 4 << 20
+
 
 def run_node(scope: Scope) -> Outcome:
     """Run the scope's node, which must not be asynchronous, and finish its outcome."""
     node = scope.node
     seen = _once(scope) if node.execute_once else scope
+    call = Call(seen)
     try:
-        outcome = _implementation(node).run(Call(seen))
+        outcome = _implementation(node).run(call)
         if not isinstance(outcome, Outcome):
             _discard(outcome)
             raise TypeError(f"{node.type} is asynchronous and needs a sandbox host")
     except Exception as error:
-        outcome = _failed(node, error)
+        outcome = _failed(call, error)
     if seen.written is not None:
         _keep(seen.written, outcome)
     return finish(node, scope.inputs, outcome)
@@ -50,14 +54,14 @@ async def run_node_async(scope: Scope, services: Any = None) -> Outcome:
     """
     node = scope.node
     seen = _once(scope) if node.execute_once else scope
+    call = Call(seen)
+    call.services = services
     try:
-        call = Call(seen)
-        call.services = services
         outcome = _implementation(node).run(call)
         if not isinstance(outcome, Outcome):
             outcome = await outcome
     except Exception as error:
-        outcome = _failed(node, error)
+        outcome = _failed(call, error)
     if seen.written is not None:
         _keep(seen.written, outcome)
     return finish(node, scope.inputs, outcome)
@@ -110,8 +114,18 @@ def _discard(outcome: object) -> None:
         close()
 
 
-def _failed(node: PlanNode, error: Exception) -> Outcome:
-    return Outcome(outputs=None, error=_info(node, error))
+def _failed(call: Call, error: Exception) -> Outcome:
+    return Outcome(outputs=None, error=_info(call.node, error), logs=_newest(call.logs))
+
+
+def _newest(lines: list[str]) -> list[str] | None:
+    """The last lines of a log: all it holds must not make a failure too large to be told."""
+    left = _LOG_CHARACTERS_MAX
+    for index in range(len(lines) - 1, -1, -1):
+        left -= len(lines[index])
+        if left < 0:
+            return lines[index + 1 :]
+    return lines or None
 
 
 def _info(node: PlanNode, error: Exception) -> ErrorInfo:

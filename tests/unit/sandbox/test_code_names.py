@@ -169,6 +169,33 @@ def test_console_output_becomes_the_steps_log() -> None:
     assert outcome.logs == ['a {"b":1}', "Error: c"]
 
 
+def test_a_step_that_fails_keeps_what_its_code_logged_before() -> None:
+    thrown = js("console.log('a'); throw new Error('no')")
+    each = js("console.log($json.n); if ($json.n === 2) null.x; return $json", each=True)
+    bad_result = js("console.log('a'); return 5")
+    raised = py("print('a')\nraise ValueError('no')")
+
+    assert [bool(one.error) for one in (thrown, each, bad_result, raised)] == [True] * 4
+    assert [one.logs for one in (thrown, each, bad_result, raised)] == [
+        ["a"], ["1", "2"], ["a"], ["a"],
+    ]  # fmt: skip
+
+
+def test_a_long_log_leaves_the_failure_small_enough_to_be_told() -> None:
+    code = (
+        "for (let n = 0; n < 1000; n++) console.log(($json.n + '-').padEnd(4000, n));"
+        "if ($json.n === 12) throw new Error('no'); return $json"
+    )
+
+    outcome = js(code, items=[{"n": n} for n in range(1, 14)], each=True)
+
+    assert outcome.error is not None
+    assert outcome.error.message == "no [line 1, for item 11]"
+    assert outcome.logs is not None
+    assert outcome.logs[-1].startswith("12-999999")
+    assert 3_000_000 < sum(map(len, outcome.logs)) < 5_000_000
+
+
 def test_python_sees_items_as_dicts() -> None:
     outcome = py("for item in _items:\n  item['json']['m'] = item['json']['n'] + 1\nreturn _items")
 
