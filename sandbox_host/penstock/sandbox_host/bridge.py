@@ -18,6 +18,7 @@ import msgspec
 from penstock.sandbox_host import faults
 from penstock.sandbox_host.bridge_values import ValueQuestions, thrown
 from penstock.sandbox_host.names import MODULES
+from penstock.sandbox_host.realm_text import decode
 from penstock.sdk.call import Call, NodeError
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Source
@@ -32,7 +33,6 @@ from penstock.workflow.expressions.execution_data import (
 from penstock.workflow.expressions.shortcuts import SHORTCUTS
 
 _encode = msgspec.json.Encoder(enc_hook=lambda value: None).encode
-_decode = msgspec.json.Decoder().decode
 
 
 class Bridge(ValueQuestions):
@@ -54,7 +54,7 @@ class Bridge(ValueQuestions):
             return self._part(arguments)
         try:
             method = _QUESTIONS[question]
-            return _encode({"v": method(self, *_decode(arguments))}).decode()
+            return _encode({"v": method(self, *decode(arguments))}).decode()
         except JsThrow as error:
             return _encode({"e": thrown(error)}).decode()
         except PenstockError as error:

@@ -18,6 +18,7 @@ import msgspec
 from penstock.sandbox_host import faults
 from penstock.sandbox_host.bridge import Bridge
 from penstock.sandbox_host.realm_source import MARGIN_LINES, part_source, realm_source
+from penstock.sandbox_host.realm_text import decode, unreadable
 from penstock.sdk.call import Call
 from penstock.sdk.user_code import UNDEFINED, Fault
 
@@ -26,7 +27,6 @@ _STACK_BYTES_MAX = 1 << 20
 
 _NEVER = '{"e":{"name":"Error","message":"The code waits for something that never comes"}}'
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 _CLOSED = "(() => [function(){{{}\n}}])"
 """Compiled and never called: only a text that leaves no bracket open, and closes none that it did
@@ -71,6 +71,9 @@ class Realm:
             self._user = context.eval(f"{parts.head}{text}{parts.tail}")
         except (_quickjs.JSException, _quickjs.StackOverflow) as error:
             return _syntax_fault(str(error))
+        except ValueError:
+            message, line = unreadable(text)
+            return Fault(message, name="SyntaxError", line=line)
         self._given = _text(self._call.items), self._user
         return None
 
@@ -104,6 +107,9 @@ class Realm:
             return self._result(answer or self._settle())
         except (_quickjs.JSException, _quickjs.StackOverflow) as error:
             return Fault(str(error).partition("\n")[0])
+        except (UnicodeDecodeError, msgspec.DecodeError) as error:
+            # `JSON.rawJSON` writes what no other value does.
+            return Fault(f"The code's result cannot be stored: {error}")
 
     def _settle(self) -> str:
         """Run promises and timers until the user's promise is settled."""
@@ -122,7 +128,7 @@ class Realm:
                 time.sleep(wait_ms / 1000)
 
     def _result(self, text: str) -> Any:
-        result = _decode(text)
+        result = decode(text)
         if "l" in result:
             self._call.logs.extend(result["l"])
         if "e" in result:
