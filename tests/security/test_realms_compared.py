@@ -1,9 +1,11 @@
 """What a kept realm answers is what fresh ones answer, run after run.
 
 Programs that try to leave something behind, programs that could tell one kind of realm from the
-other, and programs made up at random each run in a realm that is kept, and in fresh ones.
+other, and programs made up at random each run in a realm that is kept, and in fresh ones. Those
+made up are the same in every test run; PENSTOCK_SEED=7 (or any other number) makes up others.
 """
 
+import os
 import random
 from typing import Any
 
@@ -124,8 +126,8 @@ def test_code_gets_from_a_kept_realm_what_fresh_ones_give(
 def test_programs_made_up_at_random_end_alike_in_both_kinds_of_realm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")  # to be put in above when this fails
+    seed = int(os.environ.get("PENSTOCK_SEED", "42"))
+    print(f"PENSTOCK_SEED={seed}")
     source = random.Random(seed)
     codes = [code for code in (program(source) for _ in range(60)) if is_tame(code, "all")]
 
