@@ -89,7 +89,16 @@ def _fault(error: BaseException) -> Fault:
         message = "an error that cannot be shown"
     name = type(error).__name__
     stack = stack.replace("_main", "<code>")
-    return Fault(message or name, name=name, line=line, stack=stack, is_verbatim=True)
+    return Fault(_storable(message or name), name, line, stack, is_verbatim=True)
+
+
+def _storable(text: str) -> str:
+    """The text as messages, which are UTF-8, can hold it: half a surrogate pair becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 class _Log(io.TextIOBase):
@@ -106,4 +115,4 @@ class _Log(io.TextIOBase):
         return len(text)
 
     def lines(self) -> list[str]:
-        return "".join(self._pieces).splitlines()[:_LINES_MAX]
+        return _storable("".join(self._pieces)).splitlines()[:_LINES_MAX]

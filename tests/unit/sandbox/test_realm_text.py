@@ -69,6 +69,19 @@ def test_half_a_pair_in_a_log_an_error_or_kept_data_is_no_failure_of_ours(
     assert kept.static == {"global": {"a": "\ufffd"}}
 
 
+def test_half_a_pair_that_python_logs_or_raises_hides_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(user_code, "_engine", Engines())
+    code = "print('a', '\\ud83d', '😀')\nraise ValueError('no' + '\\ude00')"
+
+    outcome = testkit.run(Code, {"pythonCode": code, "language": "pythonNative"})
+
+    assert outcome.error is not None
+    assert outcome.error.message == "no\ufffd [line 2]"
+    assert outcome.logs == ["a \ufffd 😀"]
+
+
 @BOTH_KINDS
 @pytest.mark.parametrize("text", ["'1e999'", "'\"' + '😀'[0] + '\"'"])
 def test_raw_json_that_nothing_can_hold_is_the_codes_error(
