@@ -115,7 +115,10 @@ class Host:
             self._begin(number, self._take)
         for number in self.partitions.keys() - wanted:
             self._begin(number, self._release)
-        if wanted <= self.partitions.keys():
+        # Of a partition that another has by now, or should have, nothing is wrong here any more.
+        self._failed = {n: why for n, why in self._failed.items() if n in wanted - claimed}
+        # One whose journal is refused must not keep the others from being served; status tells it.
+        if wanted <= self.partitions.keys() | self._failed.keys():
             self.ready.set()
 
     def _begin(self, number: int, work: Callable[[int], Coroutine[None, None, None]]) -> None:

@@ -28,7 +28,7 @@ ASK_AFTER_S = 2.0
 ASK_UNSTORED_AFTER_S = 0.5
 """Sooner, because what has not arrived is still to be stored."""
 SWEEP_S = 0.25
-ASKS_MAX = 64
+ASKS_MAX = 256
 WAITING_MAX = 20_000
 
 log = logging.getLogger("penstock.gateway")
@@ -150,9 +150,10 @@ class Replies:
                     self._look_after(waiting, now_s)
 
     def _look_after(self, waiting: Waiting, now_s: float) -> None:
-        """No answer for a while: ask, or when very many wait just store what is not stored."""
+        """No answer for a while: ask, or when so many wait that asking takes long, store it."""
         if len(self._asking) >= ASKS_MAX:
-            self.store(waiting)
+            if now_s - waiting.ask_at_s > ASK_AFTER_S:
+                self.store(waiting)
         elif waiting.sequence or waiting.unstored is not None:
             waiting.ask_at_s = now_s + ASK_AFTER_S
             task = asyncio.create_task(self._ask(waiting))

@@ -88,6 +88,8 @@ class Owners:
         default_factory=lambda: asks.LeaseAnswer(0, 60_000, limited=False)
     )
     leases_asked: int = 0
+    up_to: int = 0
+    """The last input that they have handled."""
     views: dict[str, ExecutionView] = field(default_factory=dict)
     ended: dict[str, ExecutionView] = field(default_factory=dict)
     recorded: dict[str, Recorded] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class Owners:
         self.bus.subscribe("ask.>", self._on_ask)
 
     def _on_input(self, message: Message) -> None:
+        self.up_to = message.sequence
         if message.subject.endswith(".run"):
             batch = RUNS.decode(message.payload)
             self.batches.append(batch)
@@ -132,7 +135,7 @@ class Owners:
 
     def _ask_reply(self, payload: bytes) -> bytes:
         execution = asks.ask_reply.decode(payload).execution
-        answer = asks.ReplyAnswer(self.kept.get(execution), False, 1 << 60)
+        answer = asks.ReplyAnswer(self.kept.get(execution), False, self.up_to)
         return asks.reply_answer.encode(answer)
 
     def _ask_state(self, payload: bytes) -> bytes:
