@@ -6,10 +6,14 @@ import pytest
 
 from penstock.actors.continuity import Continuity
 from penstock.actors.history.fold import Fold
+from penstock.actors.host import Host
 from penstock.actors.journal import RECORDS, Happened, Record
 from penstock.actors.partition import Partition
+from penstock.actors.shared import Shared
+from penstock.nodes.registry import REGISTRY
 from penstock.subjects import names
 from penstock.subjects.bus import Message
+from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Resume
 from penstock.workflow.document import content_hash
@@ -85,6 +89,37 @@ def test_a_partition_whose_journal_lacks_records_is_owned_only_if_that_is_accept
         assert ends(owner) == {"torn": "error"}
         assert "lost from the journal" in errors(owner)["torn"]
         assert owner.partition.table.is_open("whole")
+
+    owned(test)
+
+
+def test_a_host_serves_its_other_partitions_and_says_which_one_it_refuses() -> None:
+    async def test(owner: Owner) -> None:
+        await owner.store("twice", TWICE)
+        owner.run("torn", "twice", plan=content_hash(TWICE))
+        await asyncio.sleep(1)
+        owner.signal(Resume("torn", [{"json": {}}]))
+        await asyncio.sleep(1)
+        owner.kill()
+        lose_the_start(owner, "torn")
+        shared = Shared(MemoryBus(owner.broker), owner.clock, "local", 3, "host", REGISTRY)
+        await shared.start()
+        host = Host(shared)
+        tasks = [asyncio.create_task(host.beat()), asyncio.create_task(host.place())]
+        try:
+            async with asyncio.timeout(20):
+                await host.ready.wait()
+            await asyncio.sleep(5)
+
+            assert sorted(host.partitions) == [1, 2]
+            (problem,) = host.membership.own.problems
+            assert "partition 0" in problem
+            assert "gap" in problem
+        finally:
+            for task in tasks:
+                task.cancel()
+            host.close()
+            shared.close()
 
     owned(test)
 
