@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from penstock.cli.arguments import whole
 from tests.benchmarks import workloads
 from tests.benchmarks.journal_watch import finished, watch_ends
 from tests.benchmarks.load import Load, at_rate, percentiles, wrk
@@ -108,9 +109,13 @@ def engine() -> Figures:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="just bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="just bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--only", nargs="+", choices=["W1", "W2", "W3", "W4"])
-    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--seconds", type=whole(), default=10)
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
     parser.add_argument("--up", default="", help="more arguments for `penstock up`, in one string")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos [ROW=n] [N=n] [SEED=n]`: the long drills, and a table of their figures.
+"""`just chaos [ROW=n] [N=n] [SEED=n]`: the long drills, and a table of their figures.
 
 Without a row, all of them one after another, which takes hours. The seed draws moments and
 messages; what the machine does in between it cannot repeat.
@@ -12,15 +12,21 @@ import sys
 import time
 import traceback
 
+from penstock.cli.arguments import whole
 from tests.chaos.figures import Figure, table
 from tests.chaos.rows import ROWS, load
 
 
 def main() -> int:
     """0 when every promise was kept."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--row", type=int, choices=sorted(ROWS), help="only this row")
-    parser.add_argument("--n", type=int, help="how many, instead of the row's long number")
+    parser = argparse.ArgumentParser(
+        prog="just chaos",
+        description=__doc__,
+        epilog=_rows(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--row", type=int, choices=ROWS, metavar="ROW", help="only this row")
+    parser.add_argument("--n", type=whole(), help="how many, instead of the row's long number")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--short", action="store_true", help="as many as in the test run")
     options = parser.parse_args([_option(word) for word in sys.argv[1:]])
@@ -49,6 +55,11 @@ def main() -> int:
         print(f"row {row}: {time.monotonic() - began_s:.0f} s", file=sys.stderr)
     print(table(figures))
     return 1 if failed or not all(figure.is_kept for figure in figures) else 0
+
+
+def _rows() -> str:
+    lines = (f"  {row:<3} {one.about} (n: {one.long:,})" for row, one in ROWS.items())
+    return "rows:\n" + "\n".join(lines)
 
 
 def _option(word: str) -> str:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 
+from penstock.cli.arguments import whole
 from tests.simulation.seeds import Played, play_all
 
 EXAMPLES = """examples:
@@ -73,10 +74,10 @@ def options(words: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seed", type=int, help="replay this seed")
-    parser.add_argument("--seeds", type=_positive, default=100, help="how many to play (100)")
+    parser.add_argument("--seeds", type=whole(), default=100, help="how many to play (100)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (0)")
     parser.add_argument(
-        "--jobs", type=_positive, default=os.cpu_count() or 1, help="processes (one per processor)"
+        "--jobs", type=whole(), default=os.cpu_count() or 1, help="processes (one per processor)"
     )
     parser.add_argument("--counts", action="store_true", help="say how often what happened")
     parser.add_argument("--log", default="critical", help="level of the programs' logs (critical)")
@@ -87,13 +88,6 @@ def _option(word: str) -> str:
     """`SEEDS=4` as `--seeds=4`."""
     name, equals, value = word.partition("=")
     return f"--{name.lower()}={value}" if equals and name.isupper() else word
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from penstock.cli.api import Api
 
 DEFAULT_DATA = "penstock-data"
+_DIGITS_MAX = 19
+"""Shorter than these, a number fits wherever it is sent."""
 
 
 def parser(command: str, about: str, *, examples: str) -> argparse.ArgumentParser:
@@ -22,6 +25,19 @@ def parser(command: str, about: str, *, examples: str) -> argparse.ArgumentParse
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+
+
+def whole(least: int = 1, most: int | None = None) -> Callable[[str], int]:
+    """A type of arguments: a whole number from `least`, to `most` if there is one."""
+    bounds = f"{least:,}" if most is None else f"{least:,} to {most:,}"
+
+    def read(text: str) -> int:
+        is_number = text.isascii() and text.isdecimal() and len(text) < _DIGITS_MAX
+        if not is_number or int(text) < least or (most is not None and int(text) > most):
+            raise argparse.ArgumentTypeError(f"must be a whole number from {bounds}")
+        return int(text)
+
+    return read
 
 
 def add_data(to: argparse.ArgumentParser) -> None:

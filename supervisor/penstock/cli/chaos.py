@@ -11,7 +11,7 @@ import random
 import signal
 
 from penstock.cli.api import Api
-from penstock.cli.arguments import add_data, parser
+from penstock.cli.arguments import add_data, parser, whole
 from penstock.cli.chaos_canary import Canary
 from penstock.cli.chaos_drills import DRILLS, Line, Run
 from penstock.cli.chaos_tree import BACK_S, Tree
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     """0 when every promise was kept, 1 when one was not."""
     it = parser("chaos", _ABOUT, examples=_EXAMPLES)
     it.add_argument("--row", type=int, choices=sorted(DRILLS), default=1, help="which (default: 1)")
-    it.add_argument("--n", type=_positive, help="how often, or how long")
+    it.add_argument("--n", type=whole(), help="how often, or how long")
     it.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     it.add_argument("--i-know", action="store_true", help="that programs will be killed")
     add_data(it)
@@ -63,13 +63,6 @@ def main(argv: list[str]) -> int:
 def _end(number: int, _frame: object) -> None:
     """End by an exception, so that what is frozen goes on."""
     raise SystemExit(128 + number)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 def _print(options: argparse.Namespace, canary: Canary, lines: list[Line]) -> int:

@@ -4,7 +4,9 @@ Reads and tells, changes nothing. Every problem carries its file and, in an arra
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,16 +24,29 @@ class Found:
 
 
 def find(paths: Sequence[Path]) -> Iterator[Found]:
-    """Everything that stands in `paths`, in order; directories are searched for *.json."""
+    """All that stands in `paths`, in order; directories are searched for *.json, `-` is stdin."""
     for path in paths:
-        if _is_directory(path):
-            files = sorted(path.rglob("*.json"))
-            if not files:
-                yield Found(str(path), problem="there is no .json file in this directory")
-            for file in files:
-                yield from _read_file(file)
+        if str(path) == "-":
+            yield from _read("-", sys.stdin.buffer.read)
+        elif _is_directory(path):
+            yield from _search(path)
         else:
             yield from _read_file(path)
+
+
+def _search(directory: Path) -> Iterator[Found]:
+    """Every *.json below; a folder that cannot be read is a problem, and the search goes on."""
+    is_empty = True
+    unread: list[OSError] = []
+    for folder, folders, names in os.walk(directory, onerror=unread.append):
+        folders.sort()
+        for name in sorted(name for name in names if name.endswith(".json")):
+            is_empty = False
+            yield from _read_file(Path(folder, name))
+    for error in unread:
+        yield Found(str(error.filename), problem=_reason(error))
+    if is_empty and not unread:
+        yield Found(str(directory), problem="there is no .json file in this directory")
 
 
 def _is_directory(path: Path) -> bool:
@@ -42,17 +57,31 @@ def _is_directory(path: Path) -> bool:
 
 
 def _read_file(file: Path) -> Iterator[Found]:
+    def read(most: int) -> bytes:
+        with file.open("rb") as opened:
+            return opened.read(most)
+
+    yield from _read(str(file), read)
+
+
+def _read(where: str, read: Callable[[int], bytes]) -> Iterator[Found]:
+    """What `read`, which is told how many bytes at most, gives under the name `where`."""
     try:
-        if file.stat().st_size > BYTES_MAX:
-            yield Found(str(file), problem=f"is larger than {BYTES_MAX // 2**20} MiB")
+        text = read(BYTES_MAX + 1)
+        if len(text) > BYTES_MAX:
+            yield Found(where, problem=f"is larger than {BYTES_MAX // 2**20} MiB")
             return
-        content = json.loads(file.read_bytes())
+        content = json.loads(text)
     except OSError as error:
-        yield Found(str(file), problem=error.strerror or str(error))
+        yield Found(where, problem=_reason(error))
     except (ValueError, RecursionError) as error:
-        yield Found(str(file), problem=f"is not JSON: {error}")
+        yield Found(where, problem=f"is not JSON: {error}")
     else:
-        yield from _documents(str(file), content)
+        yield from _documents(where, content)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _documents(where: str, content: Any) -> Iterator[Found]:

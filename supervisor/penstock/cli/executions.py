@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from penstock.cli.api import Api, segment
-from penstock.cli.arguments import add_server, api_of, parser
+from penstock.cli.arguments import add_server, api_of, parser, whole
 from penstock.cli.tables import duration, moment, pages, print_json, table
 
 _EXAMPLES = """\
@@ -39,7 +39,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     it.add_argument("id", nargs="?", default="", metavar="ID")
     it.add_argument("--status", choices=_STATUSES)
     it.add_argument("--workflow", metavar="ID")
-    it.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most (default: 50)")
+    it.add_argument("--limit", type=whole(), default=50, metavar="N", help="at most (default: 50)")
     it.add_argument("--json", action="store_true", help="print JSON")
     one = it.add_mutually_exclusive_group()
     one.add_argument("--cancel", action="store_true", help="stop it")
@@ -49,12 +49,6 @@ def _options(argv: list[str]) -> argparse.Namespace:
     if (options.cancel or options.retry) and not options.id:
         it.error("--cancel and --retry need an ID")
     return options
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError("must be a whole number from 1")
-    return int(text)
 
 
 def _list(api: Api, options: argparse.Namespace) -> int:

@@ -29,7 +29,9 @@ _EXAMPLES = """\
 def main(argv: list[str]) -> int:
     """Import all, report each."""
     it = parser("import", "Import workflow documents (n8n's export format).", examples=_EXAMPLES)
-    it.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    it.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="or a directory, or - for stdin"
+    )
     it.add_argument("--activate", action="store_true", help="activate what was imported")
     it.add_argument("--new", action="store_true", help="make new workflows, no versions")
     add_server(it)

@@ -36,10 +36,13 @@ def _page(answer: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; text from the server is shown as it is, never read as markup.
+    """Print a table, or `none`; text from the server is shown as it is, never read as markup.
 
     Only the last column may break: an id in two pieces can be neither copied nor searched for.
     """
+    if not rows:
+        print("none")
+        return
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table

@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from penstock.cli.arguments import add_data, parser
+from penstock.cli.arguments import add_data, parser, whole
 from penstock.subjects.config import check_postgres_url
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.broker import Broker
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _STOP_S = 8.5
 _FILES = 65536
+_COUNT_MAX = 256
 REGION = "local"
 
 _EXAMPLES = """\
@@ -84,8 +85,12 @@ def _options(argv: list[str]) -> argparse.Namespace:
         help="where the gateway listens (default: loopback, a free port)",
     )
     it.add_argument("--demo", action="store_true", help="import a sample workflow and call it")
-    it.add_argument("--gateways", type=_count, default=1, metavar="N", help="gateway processes")
-    it.add_argument("--actors", type=_count, default=1, metavar="N", help="actor processes")
+    it.add_argument(
+        "--gateways", type=whole(most=_COUNT_MAX), default=1, metavar="N", help="gateway processes"
+    )
+    it.add_argument(
+        "--actors", type=whole(most=_COUNT_MAX), default=1, metavar="N", help="actor processes"
+    )
     it.add_argument(
         "--nodes",
         type=int,
@@ -96,19 +101,12 @@ def _options(argv: list[str]) -> argparse.Namespace:
     )
     it.add_argument(
         "--partitions",
-        type=_count,
+        type=whole(most=_COUNT_MAX),
         default=0,
         metavar="N",
         help="partitions (default: two a core, at least 4; fixed when the data directory is made)",
     )
     return it.parse_args(argv)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 256:
-        raise argparse.ArgumentTypeError("must be 1 to 256")
-    return value
 
 
 def _raise_file_limit() -> None:

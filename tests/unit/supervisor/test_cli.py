@@ -1,5 +1,8 @@
 """The command line without a server: what it reads, refuses and prints."""
 
+import errno
+import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +12,9 @@ import pytest
 
 from penstock.cli import doctor, main
 from penstock.cli.api import Api, ApiError
-from penstock.cli.document_files import find
+from penstock.cli.arguments import parser, whole
+from penstock.cli.document_files import Found, find
+from penstock.cli.tables import table
 from penstock.cli.tap import line_of
 from penstock.subjects.config import check_postgres_url
 from penstock.subjects.errors import PenstockError
@@ -134,6 +139,55 @@ def test_documents_are_found_in_files_arrays_and_directories(tmp_path: Path) -> 
     assert problems["many.json[1]"] == "is not a workflow document (a JSON object)"
     assert problems["broken.json"].startswith("is not JSON")
     assert problems["absent.json"] == "No such file or directory"
+
+
+def test_a_folder_that_cannot_be_searched_is_a_problem_and_no_end_of_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "one.json").write_text('{"name": "one"}')
+    searched = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "closed":
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return searched(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+    found = list(find([tmp_path]))
+
+    assert [(Path(one.where).name, one.problem) for one in found] == [
+        ("one.json", ""),
+        ("closed", "Permission denied"),
+    ]
+
+
+def test_documents_are_taken_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(b'[{"name": "one"}]'))
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+    assert list(find([Path("-")])) == [Found("-[0]", {"name": "one"})]
+
+
+@pytest.mark.parametrize("text", ["0", "257", "-1", "1.5", "x", "\u00b2", "", "9" * 5_000])
+def test_what_is_no_count_is_refused_in_words(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    it = parser("up", "", examples="")
+    it.add_argument("--gateways", type=whole(most=256))
+
+    with pytest.raises(SystemExit):
+        it.parse_args([f"--gateways={text}"])
+
+    assert "--gateways: must be a whole number from 1 to 256" in capsys.readouterr().err
+
+
+def test_a_table_of_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    table(["id"], [])
+
+    assert capsys.readouterr().out == "none\n"
 
 
 def test_a_refusal_of_the_server_keeps_every_problem_with_its_path() -> None:
