@@ -30,6 +30,7 @@ def test_stopping_leaves_no_process_and_starting_again_keeps_everything(tmp_path
 
     assert [child for child in children if child.is_running()] == []
     with running(data) as again:
+        assert again.url == product.url
         assert again.webhook("kept", {}).json == {"a": "b"}
         assert again.finished(execution)["status"] == "success"
 

@@ -31,7 +31,7 @@ from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.disk_watch import watch_disk
 from penstock.supervisor.leftovers import end_leftovers
-from penstock.supervisor.listening import listeners
+from penstock.supervisor.listening import listeners, listeners_as_before
 from penstock.supervisor.log_file import ErrorOutput, LogFile
 from penstock.supervisor.orphans import Orphans
 from penstock.supervisor.rolling import RollFiles, roll
@@ -64,9 +64,12 @@ def main(argv: list[str]) -> int:
         check_postgres_url(postgres_url)
     data_dir = DataDir(options.data)
     with ExitStack() as open_sockets:
-        sockets = [
-            open_sockets.enter_context(one) for one in listeners(options.listen, options.gateways)
-        ]
+        made = (
+            listeners(options.listen, options.gateways)
+            if options.listen is not None
+            else listeners_as_before(data_dir.port_file, options.gateways)
+        )
+        sockets = [open_sockets.enter_context(one) for one in made]
         data_dir.prepare()
         data_dir.lock()
         end_leftovers(data_dir.run, lambda line: print(line, file=sys.stderr))
@@ -80,9 +83,9 @@ def _options(argv: list[str]) -> argparse.Namespace:
     add_data(it)
     it.add_argument(
         "--listen",
-        default="127.0.0.1:0",
         metavar="HOST:PORT",
-        help="where the gateway listens (default: loopback, a free port)",
+        help="where the gateway listens (default: loopback, the port of the last start or a free"
+        " one)",
     )
     it.add_argument("--demo", action="store_true", help="import a sample workflow and call it")
     it.add_argument(
@@ -204,6 +207,7 @@ class _Up:
         watch = partial(watch_disk, self._data.nats, restart, self._log)
         await tree.start_child(task_child("disk-watch", watch))
         self._data.address_file.write_text(url + "\n")
+        self._data.port_file.write_text(f"{self._sockets[0].getsockname()[1]}\n")
         print(f"ready {url}", flush=True)
         if self._options.demo:
             from penstock.cli.demo import show

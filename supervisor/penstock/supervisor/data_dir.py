@@ -6,6 +6,7 @@
     resume-keys     what signs the addresses that resume executions, 0600
     partitions      how many, fixed at the first start
     address         where the gateway listens, for the other commands
+    port            of that address at the last start, to be had again
     nats/ postgres/ blobs/ segments/ plugins/   the programs' own data
     logs/ run/      logs, pid files, and the tree as last seen
 
@@ -47,6 +48,7 @@ class DataDir:
         self.run = self.path / "run"
         self.owner_token_file = self.path / "owner-token"
         self.address_file = self.path / "address"
+        self.port_file = self.path / "port"
         self.nats_url_file = self.run / "nats-url"
         self.tree_file = self.run / "tree.json"
         self._lock: IO[str] | None = None

@@ -8,12 +8,14 @@ know each other's sockets and take whom a sibling leaves waiting. Where the syst
 """
 
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.linux import IS_LINUX
 
 _BACKLOG = 2048
+_LOOPBACK = "127.0.0.1"
 
 
 def listeners(address: str, count: int) -> list[socket.socket]:
@@ -36,6 +38,17 @@ def listeners(address: str, count: int) -> list[socket.socket]:
             f"cannot listen on {address}: {error.strerror or error}",
             remedy="give another --listen HOST:PORT, or stop what holds it",
         ) from error
+
+
+def listeners_as_before(port_file: Path, count: int) -> list[socket.socket]:
+    """`count` sockets on loopback, on the port of the last time, else on a free one.
+
+    Addresses that were given away, to whoever shall resume an execution for one, stay good over a
+    restart. `port_file` is for whoever is ready on it to write.
+    """
+    with suppress(OSError, ValueError, PenstockError):
+        return listeners(f"{_LOOPBACK}:{int(port_file.read_text())}", count)
+    return listeners(f"{_LOOPBACK}:0", count)
 
 
 def _spread(where: tuple[str, int], count: int) -> list[socket.socket]:

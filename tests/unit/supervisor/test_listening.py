@@ -2,12 +2,13 @@
 
 import socket
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.linux import IS_LINUX
-from penstock.supervisor.listening import listeners
+from penstock.supervisor.listening import listeners, listeners_as_before
 
 spreading = pytest.mark.skipif(not IS_LINUX, reason="only Linux spreads callers over sockets")
 
@@ -64,3 +65,38 @@ def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
         listeners(address, 1)
 
     assert "127.0.0.1:8080" in refused.value.remedy
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_port_of_the_last_time_is_had_again_while_nobody_holds_it(
+    tmp_path: Path, count: int
+) -> None:
+    port_file = tmp_path / "port"
+    with ExitStack() as closing:
+        before = [closing.enter_context(one) for one in listeners("127.0.0.1:0", count)]
+        address = before[0].getsockname()
+        port_file.write_text(f"{address[1]}\n")
+        others = [
+            closing.enter_context(one).getsockname()
+            for one in listeners_as_before(port_file, count)
+        ]
+    with ExitStack() as closing:
+        again = [
+            closing.enter_context(one).getsockname()
+            for one in listeners_as_before(port_file, count)
+        ]
+
+    assert set(again) == {address}
+    assert address not in others
+
+
+@pytest.mark.parametrize("text", ["", "x", "99999999", "-1"])
+def test_a_port_that_cannot_be_read_is_a_free_one(tmp_path: Path, text: str) -> None:
+    port_file = tmp_path / "port"
+    port_file.write_text(text)
+
+    with listeners_as_before(port_file, 1)[0] as made:
+        host, port = made.getsockname()
+
+    assert host == "127.0.0.1"
+    assert port > 0
