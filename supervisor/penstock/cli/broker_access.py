@@ -5,6 +5,7 @@ import json
 import os
 
 from penstock.subjects.errors import PenstockError
+from penstock.supervisor.data_dir import DataDir
 
 
 def broker_of(options: argparse.Namespace, role: str) -> dict[str, str]:
@@ -16,12 +17,19 @@ def broker_of(options: argparse.Namespace, role: str) -> dict[str, str]:
             "user": os.environ.get("PENSTOCK_NATS_USER", ""),
             "password": os.environ.get("PENSTOCK_NATS_PASSWORD", ""),
         }
+    # The address outlives its broker: without this, a client would try it for seconds.
+    if not DataDir(options.data).is_locked:
+        raise _absent(options)
     try:
         passwords = json.loads((options.data / "secrets.json").read_text())
         url = (options.data / "run" / "nats-url").read_text().strip()
-    except OSError as error:
-        raise PenstockError(
-            f"there is no running Penstock in {options.data}",
-            remedy="start it with `penstock up`, give --data, or set PENSTOCK_NATS_URL",
-        ) from error
+    except FileNotFoundError as error:
+        raise _absent(options) from error
     return {"url": url, "user": role, "password": passwords[f"nats-{role}"]}
+
+
+def _absent(options: argparse.Namespace) -> PenstockError:
+    return PenstockError(
+        f"there is no running Penstock in {options.data}",
+        remedy="start it with `penstock up`, give --data, or set PENSTOCK_NATS_URL",
+    )

@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
 def _tree(data_dir: DataDir) -> dict[str, Any]:
     try:
         tree: dict[str, Any] = json.loads(data_dir.tree_file.read_text())
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         tree = {}
     if not tree or not data_dir.is_locked:
         raise PenstockError(

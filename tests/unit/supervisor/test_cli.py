@@ -284,16 +284,37 @@ def test_a_limit_is_a_number_from_one(limit: str) -> None:
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize("command", ["dead", "tap"])
+def test_who_needs_the_broker_learns_at_once_that_nothing_runs_any_more(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "nats-url").write_text("nats://127.0.0.1:1\n")
+    (tmp_path / "secrets.json").write_text('{"nats-tap": "t", "nats-actors": "a"}')
+    (tmp_path / "lock").touch()
+
+    assert run(command, "--data", str(tmp_path)) == 1
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"penstock {command}: there is no running Penstock in {tmp_path}",
+        "  start it with `penstock up`, give --data, or set PENSTOCK_NATS_URL",
+    ]
+
+
+@pytest.mark.parametrize("command", ["status", "dead", "tap", "roll"])
 def test_what_may_not_be_read_is_one_line_and_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", str(tmp_path / "lock"))
 
     monkeypatch.setattr(Path, "open", refuse)
 
-    assert run("status", "--data", str(tmp_path)) == 1
+    assert run(command, "--data", str(tmp_path)) == 1
     assert capsys.readouterr().err.splitlines() == [
-        f"penstock status: {tmp_path / 'lock'}: permission denied",
+        f"penstock {command}: {tmp_path / 'lock'}: permission denied",
         "  run it as the user who owns that, or give another path",
     ]
