@@ -146,8 +146,9 @@ class Projector:
             try:
                 await self._session()
             except (psycopg.Error, OSError, PenstockError) as error:
-                self.problem = _sentence(error)
-                log.warning("projecting is interrupted: %s", self.problem)
+                before, self.problem = self.problem, _sentence(error)
+                if self.problem != before:  # each try of one outage would say the same
+                    log.warning("projecting is interrupted: %s", self.problem)
             except Exception as error:
                 # Ours, not the world's. A restart of the program would meet it again at once and
                 # use up the supervisor's budget, while reads can still be answered.
