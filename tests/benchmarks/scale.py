@@ -41,7 +41,7 @@ POINTS = {
     "workflows": (1, 10, 100, 1_000, 10_000),
 }
 IN_FLIGHT = 32
-PATHS_MAX = 2_000
+PATHS_MAX = 10_000
 """Paths that the load takes in turn: its script holds a text for each."""
 READS = 20
 

@@ -33,7 +33,7 @@ def missing_types(row: dict[str, Any]) -> set[str]:
 
 
 async def differences(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
-    plans = PlanCache(WithTestData(REGISTRY), plans_max=16)
+    plans = PlanCache(WithTestData(REGISTRY), nodes_max=500)
     found = {}
     async with LocalHost(from_cache(plans)) as host:
         runner = Rows(plans, host.run)

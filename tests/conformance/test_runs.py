@@ -32,7 +32,7 @@ def is_ours(row: dict[str, Any]) -> bool:
 
 
 async def failures(rows: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    plans = PlanCache(WithTestData(REGISTRY), plans_max=16)
+    plans = PlanCache(WithTestData(REGISTRY), nodes_max=500)
     found = []
     async with LocalHost(from_cache(plans)) as host:
         runner = Rows(plans, host.run)

@@ -20,6 +20,11 @@ from penstock.workflow.plan_cache import PlanCache
 RETRY_S = 0.2
 
 
+NODES_MAX = 60_000
+"""Ten thousand workflows of a usual size, all of them in use: 350 MB. Compiling one for each of its
+executions would cost twenty times what the execution does."""
+
+
 class Plans:
     """The plans of one host, shared by its partitions. `timezone` is the instance's."""
 
@@ -28,11 +33,11 @@ class Plans:
         bus: Bus,
         types: NodeTypes,
         *,
-        plans_max: int = 1_000,
+        nodes_max: int = NODES_MAX,
         timezone: str = DEFAULT_TIMEZONE,
     ) -> None:
         self._bucket = bus.bucket("plans")
-        self._cache = PlanCache(types, plans_max, timezone=timezone)
+        self._cache = PlanCache(types, nodes_max, timezone=timezone)
         self.get = self._cache.get
         self._loads: dict[str, asyncio.Task[None]] = {}
         self._wanted: dict[str, list[Callable[[Plan | str], None]]] = {}

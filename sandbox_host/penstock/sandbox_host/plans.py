@@ -16,9 +16,9 @@ _RETRY_S = 0.2
 class Plans:
     """Callable as `Executor` wants it. An outage of the bus is waited out."""
 
-    def __init__(self, bus: Bus, *, plans_max: int = 512, timezone: str = DEFAULT_TIMEZONE) -> None:
+    def __init__(self, bus: Bus, *, timezone: str = DEFAULT_TIMEZONE) -> None:
         self._bucket = bus.bucket("plans")
-        self._cache = PlanCache(REGISTRY, plans_max, timezone=timezone)
+        self._cache = PlanCache(REGISTRY, timezone=timezone)
         self._loading: dict[str, asyncio.Task[Plan]] = {}
 
     async def __call__(self, key: str) -> Plan:

@@ -76,7 +76,7 @@ def read_rows(path: Path, fixtures: str = "") -> list[dict[str, Any]]:
 
 
 async def _run(rows: list[dict[str, Any]]) -> int:
-    plans = PlanCache(WithTestData(REGISTRY), plans_max=16)
+    plans = PlanCache(WithTestData(REGISTRY), nodes_max=500)
     passed = 0
     async with LocalHost(from_cache(plans)) as host:
         runner = Rows(plans, host.run)

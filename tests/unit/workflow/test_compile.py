@@ -1,7 +1,5 @@
 """Plans: what is decided before a workflow runs."""
 
-from typing import Any
-
 import pytest
 
 from penstock.nodes.registry import REGISTRY
@@ -89,14 +87,21 @@ def test_a_field_with_the_name_of_a_dangerous_member_is_no_problem_of_its_docume
     assert expression_problems(read, Types()) == []
 
 
-def test_a_plan_is_compiled_once_and_the_oldest_is_forgotten() -> None:
-    cache = PlanCache(REGISTRY, plans_max=2)
-    documents: list[dict[str, Any]] = [{"nodes": [], "name": str(n)} for n in range(3)]
+def test_a_plan_is_compiled_once_and_the_oldest_goes_when_they_have_too_many_nodes() -> None:
+    cache = PlanCache(REGISTRY, nodes_max=5)
+    documents = [document([node(name) for name in names]) for names in ("ab", "cde", "f")]
 
     plans: list[Plan] = [cache.add(one) for one in documents]
 
-    assert cache.add(documents[2]) is plans[2]
-    assert cache.get(plans[0].hash) is None
+    assert [cache.get(plan.hash) for plan in plans] == [None, *plans[1:]]
+    assert cache.add(documents[1]) is plans[1]
+
+
+def test_a_plan_that_is_larger_than_the_cache_is_held_alone() -> None:
+    cache = PlanCache(REGISTRY, nodes_max=2)
+    small, large = cache.add(document([node("a")])), cache.add(document([node(n) for n in "bcd"]))
+
+    assert (cache.get(small.hash), cache.get(large.hash)) == (None, large)
 
 
 def test_the_instances_time_zone_is_the_default() -> None:
