@@ -29,7 +29,7 @@ from penstock.nodes.registry import REGISTRY
 from penstock.subjects.clock import SystemClock
 from tests.benchmarks import workloads
 from tests.benchmarks.__main__ import measured
-from tests.benchmarks.journal_watch import connect
+from tests.benchmarks.journal_watch import connect, finished
 from tests.benchmarks.load import wrk
 from tests.benchmarks.stack import Stack, running_stack
 
@@ -76,6 +76,14 @@ def _wait_for_route(url: str) -> None:
         time.sleep(0.1)
 
 
+def _wait_for_quiet(stack: Stack) -> None:
+    """Until nothing that was accepted before is still to be finished."""
+    before = -1
+    while (now := finished(stack.data)) != before:
+        before = now
+        time.sleep(0.5)
+
+
 def _reading(stack: Stack) -> Figures:
     """Median time of a page of the history and of one execution, in ms."""
     took: dict[str, list[float]] = {"page_ms": [], "read_ms": []}
@@ -108,7 +116,9 @@ def measure(axis: str, points: list[int], seconds: int) -> list[Figures]:
                 seconds_more = min(30, 2 + lack // 10_000)
                 kept += wrk(*urls, connections=connections, seconds=seconds_more).requests
             if axis != "executions":
-                wrk(*urls, connections=16, seconds=3)
+                # Twice around, so that every plan is compiled before the measurement.
+                wrk(*urls, connections=64, seconds=3 + len(urls) // 1_500)
+            _wait_for_quiet(stack)
             figures = measured(stack, _load(urls, seconds))
             kept += figures["finished"]
             figures |= {"point": point, "kept": kept} | _reading(stack)
