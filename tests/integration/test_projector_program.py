@@ -110,7 +110,10 @@ def test_it_answers_survives_kill_9_and_drains_on_sigterm(
 
     with postgres_server() as server:
         program = Program(broker, server.database("history"), tmp_path)
-        asyncio.run(asyncio.wait_for(scenario(program), 50))
+        try:
+            asyncio.run(asyncio.wait_for(scenario(program), 50))
+        finally:
+            program.end(signal.SIGKILL)
 
 
 def test_it_says_what_setting_is_missing() -> None:
