@@ -164,6 +164,8 @@ class Replies:
         partition = partition_of(root_of(waiting.execution), self._partitions)
         subject = names.ask(self._region, partition, "reply")
         question = asks.ask_reply.encode(asks.AskReply(waiting.execution))
+        # What is stored while the question is under way is none of what the answer speaks of.
+        sequence = waiting.sequence
         try:
             answer = asks.reply_answer.decode(await self._bus.request(subject, question))
         except (BusError, CodecError) as error:
@@ -176,7 +178,11 @@ class Replies:
         elif waiting.unstored is not None:
             if not answer.is_open:
                 self.store(waiting)
-        elif not answer.is_open and answer.up_to >= waiting.sequence and not waiting.future.done():
+        elif sequence and answer.up_to >= sequence and not answer.is_open:
+            self._lose(waiting)
+
+    def _lose(self, waiting: Waiting) -> None:
+        if not waiting.future.done():
             waiting.future.set_exception(_lost(waiting.execution))
 
     def give_up(self) -> None:

@@ -26,7 +26,7 @@ from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.clock import SystemClock
 from penstock.subjects.codec import Codec
 from penstock.subjects.history import ANSWER, LIST, READ, ExecutionPage, HistoryAnswer, Recorded
-from penstock.subjects.ids import new_id
+from penstock.subjects.ids import new_id, partition_of, root_of
 from penstock.subjects.memory_broker import MemoryBroker
 from penstock.subjects.messages import Reply, Resume, RunRequest, Signal
 from penstock.subjects.resume_urls import ResumeKeys
@@ -88,8 +88,8 @@ class Owners:
         default_factory=lambda: asks.LeaseAnswer(0, 60_000, limited=False)
     )
     leases_asked: int = 0
-    up_to: int = 0
-    """The last input that they have handled."""
+    up_to: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
+    """The last input that each has handled."""
     views: dict[str, ExecutionView] = field(default_factory=dict)
     ended: dict[str, ExecutionView] = field(default_factory=dict)
     recorded: dict[str, Recorded] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Owners:
         self.bus.subscribe("ask.>", self._on_ask)
 
     def _on_input(self, message: Message) -> None:
-        self.up_to = message.sequence
+        self.up_to[int(message.subject.split(".")[2])] = message.sequence
         if message.subject.endswith(".run"):
             batch = RUNS.decode(message.payload)
             self.batches.append(batch)
@@ -135,7 +135,8 @@ class Owners:
 
     def _ask_reply(self, payload: bytes) -> bytes:
         execution = asks.ask_reply.decode(payload).execution
-        answer = asks.ReplyAnswer(self.kept.get(execution), False, self.up_to)
+        up_to = self.up_to[partition_of(root_of(execution), PARTITIONS)]
+        answer = asks.ReplyAnswer(self.kept.get(execution), False, up_to)
         return asks.reply_answer.encode(answer)
 
     def _ask_state(self, payload: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Requests whose callers wait go straight to the owner, and are stored when it does not answer."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -146,6 +147,37 @@ async def test_one_that_is_under_way_is_waited_for_and_not_stored(
     (_, runs) = listening.heard[0]
     reply = Reply(1, runs.requests[0].execution, 200, {}, b"at last")
     gw.bus.publish(names.replies(runs.gateway), REPLIES.encode([reply]))
+
+    assert (await waiting).body == b"at last"
+
+
+async def test_an_answer_to_what_was_asked_before_it_was_stored_does_not_make_it_lost(
+    gw: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening = Listening(gw)
+    listening.answers = False
+    asked: list[str] = []
+    gw.bus.subscribe("ask.local.*.reply", lambda message: asked.append(message.reply))
+    unknown = asks.reply_answer.encode(asks.ReplyAnswer(None, False, 0))
+    monkeypatch.setattr(
+        gw.owners, "_ask_reply", lambda _: unknown if len(asked) == 2 else None, raising=False
+    )
+    await gw.create(chain("sync", webhook("sync", "lastNode")))
+    appends: list[Callable[[], None]] = []
+    append_now = gw.bus.append
+    monkeypatch.setattr(
+        gw.bus, "append", lambda *to, **how: appends.append(partial(append_now, *to, **how))
+    )
+    waiting = asyncio.create_task(gw.call("POST", "/webhook/sync", {}))
+    await until(lambda: appends)
+
+    gw.bus.publish(asked[0], unknown)
+    await asyncio.sleep(0.02)
+    appends[0]()
+    (request,) = await until(lambda: gw.owners.runs)
+    assert request.reply is not None
+    reply = Reply(request.reply.request, request.execution, 200, {}, b"at last")
+    gw.bus.publish(names.replies(request.reply.gateway), REPLIES.encode([reply]))
 
     assert (await waiting).body == b"at last"
 
