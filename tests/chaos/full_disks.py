@@ -33,8 +33,10 @@ DISK_BYTES = 256 * 1024 * 1024
 FULL_S = 4.0
 SETTLE_S = 45.0
 DRAINED_S = 60.0
-REFUSED_S = 4.0
-"""What is on its way as the disk fills waits for an acknowledgement first."""
+REFUSED_S = 2.5
+"""What is on its way as the disk fills waits for an acknowledgement first, 2 s at most."""
+OUTAGE_S = 11.0
+"""While the broker is restarted requests are tried for 10 s, as in any outage of it."""
 UPLOAD_BYTES = 50_000
 REFUSALS = (503, 507)
 
@@ -50,6 +52,18 @@ class Caller:
         self.odd: list[str] = []
         self.refused = 0
         self.slowest_refusal_s = 0.0
+        """Of the calls that began while a disk was full."""
+        self.slowest_outage_s = 0.0
+        """Of those that were refused at other times."""
+        self._is_full = False
+
+    @contextlib.contextmanager
+    def filled(self, disk: Path) -> Iterator[None]:
+        """A disk without a byte of room."""
+        with filled(disk):
+            self._is_full = True
+            yield
+            self._is_full = False
 
     def call(self) -> int:
         """A webhook call with a small JSON body; its status."""
@@ -74,7 +88,7 @@ class Caller:
         self._number += 1
         headers = {"Content-Type": content_type, "Authorization": f"Bearer {self._token}"}
         connection = http.client.HTTPConnection(self._address, timeout=30)
-        began_s = time.monotonic()
+        began_s, was_full = time.monotonic(), self._is_full
         try:
             connection.request("POST", path, body=body, headers=headers)
             answer = connection.getresponse()
@@ -86,7 +100,11 @@ class Caller:
             self.acknowledged.add(execution)
         elif answer.status in REFUSALS:
             self.refused += 1
-            self.slowest_refusal_s = max(self.slowest_refusal_s, time.monotonic() - began_s)
+            took_s = time.monotonic() - began_s
+            if was_full:
+                self.slowest_refusal_s = max(self.slowest_refusal_s, took_s)
+            else:
+                self.slowest_outage_s = max(self.slowest_outage_s, took_s)
         elif answer.status >= 300:
             self.odd.append(f"{path}: {answer.status}")
         return answer.status
@@ -129,7 +147,7 @@ def _broker(drawn: Drawn, *options: str) -> list[Figure]:
         healed_s = 0.0
         for dies in (False, True) * drawn.n:
             _call_for(1, *ways)
-            with filled(disk):
+            with caller.filled(disk):
                 _call_for(FULL_S / 2, *ways)
                 if dies and (running := _running_broker(up)):
                     up.kill(running)
@@ -150,7 +168,7 @@ def _postgres(drawn: Drawn) -> list[Figure]:
         _expect_200(caller.call)
         others = _pids(up, without=("postgres",))
         for _ in range(drawn.n):
-            with filled(disk):
+            with caller.filled(disk):
                 _call_for(FULL_S / 2, caller.call)
                 _use_up_the_log(up)
                 _call_for(FULL_S / 2, caller.call)
@@ -175,7 +193,7 @@ def _blobs(drawn: Drawn) -> list[Figure]:
         uploads: list[int] = []
         calls: list[int] = []
         for _ in range(drawn.n):
-            with filled(disk):
+            with caller.filled(disk):
                 deadline = time.monotonic() + FULL_S
                 while time.monotonic() < deadline:
                     uploads.append(caller.upload())
@@ -204,6 +222,7 @@ def _common(
     return [
         drawn.none_of(f"{what}: answers other than success or refusal", caller.odd),
         drawn.at_most(f"{what}: slowest refusal", caller.slowest_refusal_s, REFUSED_S, "s"),
+        drawn.at_most(f"{what}: slowest until it heals", caller.slowest_outage_s, OUTAGE_S, "s"),
         drawn.none_of(f"{what}: acknowledged and lost", journal.lost(lambda: acknowledged)),
         drawn.none_of(f"{what}: ended otherwise than they should", ends),
         drawn.none_of(f"{what}: started or ended twice", journal.twice()),

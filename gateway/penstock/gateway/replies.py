@@ -27,6 +27,8 @@ from penstock.subjects.messages import Reply, ReplyTo, RunRequest
 ASK_AFTER_S = 2.0
 ASK_UNSTORED_AFTER_S = 0.5
 """Sooner, because what has not arrived is still to be stored."""
+ANSWER_S = 1.0
+"""How long an owner may take to answer; it does so between two wake-ups."""
 SWEEP_S = 0.25
 ASKS_MAX = 256
 WAITING_MAX = 20_000
@@ -167,7 +169,8 @@ class Replies:
         # What is stored while the question is under way is none of what the answer speaks of.
         sequence = waiting.sequence
         try:
-            answer = asks.reply_answer.decode(await self._bus.request(subject, question))
+            told = await self._bus.request(subject, question, ANSWER_S)
+            answer = asks.reply_answer.decode(told)
         except (BusError, CodecError) as error:
             log.debug("no owner answered for %s: %s", waiting.execution, error)
             self.store(waiting)

@@ -200,7 +200,11 @@ class _Up:
             from penstock.supervisor.healer import Healer
 
             self._healer = Healer(
-                servers, restart=self._restart, is_ready=self._is_ready, told=self._log
+                servers,
+                self._data.nats,
+                restart=self._restart,
+                is_ready=self._is_ready,
+                told=self._log,
             )
             await tree.start_child(task_child("healer", self._healer.run))
         restart = partial(self._restart_brokers, servers)
@@ -251,9 +255,10 @@ class _Up:
             await self._restart(name)
 
     async def _restart_brokers(self, brokers: Broker) -> None:
-        """All at once: each of a cluster gets ready only with the others."""
+        """All at once: each of a cluster gets ready only with the others. Whoever restarts one of
+        them just now is not waited for, since without this it would not get ready."""
         names = map(brokers.program_of, brokers.servers)
-        async with self._healer.busy if self._healer is not None else contextlib.nullcontext():
+        with self._healer.paused() if self._healer is not None else contextlib.nullcontext():
             await asyncio.gather(*map(self._restart, names))
 
     async def _restart(self, name: str) -> None:

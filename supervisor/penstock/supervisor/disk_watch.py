@@ -5,7 +5,9 @@ then; while there is no room a restart would only make it worse. Whether it was 
 from here, and finding out would cost `up` a connection to the broker for ever. A restart in vain
 costs half a second, after a time in which everything was refused.
 
-All brokers of one machine stand on one disk, so all of them are restarted, at once.
+All brokers of one machine stand on one disk, so all of them are restarted, at once. Until they are
+ready the disk is looked at all the same: one that fills again meanwhile hurts them again, and then
+they are restarted again.
 """
 
 import asyncio
@@ -24,21 +26,39 @@ RESTART_S = 60.0
 async def watch_disk(
     store: Path, restart: Callable[[], Awaitable[None]], told: Callable[[str], None]
 ) -> None:
-    """Run for ever. `restart` restarts every broker; `told` takes log lines."""
+    """Run for ever. `restart` restarts every broker and returns when they are ready; it may be
+    cancelled while it waits for that. `told` takes log lines."""
     was_full = False
-    while True:
-        await asyncio.sleep(PERIOD_S)
-        now_full = is_full(store, was_full=was_full)
-        if now_full and not was_full:
-            told(_line(event="disk full", path=str(store)))
-        elif was_full and not now_full:
-            told(_line(event="cure", kind="restart all", why="the disk was full"))
-            try:
-                async with asyncio.timeout(RESTART_S):
-                    await restart()
-            except (PenstockError, TimeoutError) as error:
-                told(_line(event="cure failed", kind="restart all", error=str(error)))
-        was_full = now_full
+    curing: asyncio.Task[None] | None = None
+    try:
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            now_full = is_full(store, was_full=was_full)
+            if now_full and not was_full:
+                told(_line(event="disk full", path=str(store)))
+                await _end(curing)
+            elif was_full and not now_full:
+                told(_line(event="cure", kind="restart all", why="the disk was full"))
+                curing = asyncio.create_task(_cure(restart, told))
+            was_full = now_full
+    finally:
+        await _end(curing)
+
+
+async def _cure(restart: Callable[[], Awaitable[None]], told: Callable[[str], None]) -> None:
+    try:
+        async with asyncio.timeout(RESTART_S):
+            await restart()
+    except (PenstockError, TimeoutError) as error:
+        told(
+            _line(event="cure failed", kind="restart all", error=str(error) or "not ready in time")
+        )
+
+
+async def _end(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def _line(**about: str) -> str:

@@ -2,21 +2,25 @@
 
 It runs in `penstock up`, which alone holds the admin's rights, and only for a cluster: a single
 server that is restarted for being slow would be slower still. A rolling restart has it pause, so
-that a server that is away on purpose passes for no fault.
+that a server that is away on purpose passes for no fault; so does a full disk, which no cure of
+the healer's can help, and the restart of all servers that follows (`disk_watch`).
 """
 
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from penstock.subjects.bus import Message
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.codec import Codec, CodecError
+from penstock.subjects.disks import is_full
 from penstock.subjects.errors import BusError, PenstockError
 from penstock.subjects.messages import Heartbeat
 from penstock.supervisor.broker import Broker, Standing
-from penstock.supervisor.healing import Cure, Healing
+from penstock.supervisor.healing import Cure, Healing, Seen
 from penstock.supervisor.nats import NatsServer
 
 PERIOD_S = 1.0
@@ -32,14 +36,17 @@ class Healer:
     def __init__(
         self,
         broker: Broker,
+        store: Path,
         *,
         restart: Callable[[str], Awaitable[None]],
         is_ready: Callable[[str], bool],
         told: Callable[[str], None],
     ) -> None:
         self.busy = asyncio.Lock()
-        """Held by whoever restarts servers."""
+        """Held by whoever restarts a server and needs the others to stay."""
         self._broker = broker
+        self._store = store
+        self._pauses = 0
         self._restart = restart
         self._is_ready = is_ready
         self._told = told
@@ -53,7 +60,21 @@ class Healer:
             while True:
                 await asyncio.sleep(PERIOD_S)
                 async with self.busy:
-                    await self._look(bus)
+                    if not self._is_paused:
+                        await self._look(bus)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Begin no cure meanwhile. One that is under way is not waited for."""
+        self._pauses += 1
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._pauses > 0 or is_full(self._store)
 
     def _on_heartbeat(self, message: Message) -> None:
         try:
@@ -64,28 +85,36 @@ class Healer:
 
     async def _look(self, bus: NatsBus) -> None:
         servers = self._broker.servers
-        answers = await asyncio.gather(*(_serves(server) for server in servers))
-        serving = {
-            server.name: serves or not self._is_ready(server.name)
-            for server, serves in zip(servers, answers, strict=True)
-        }
-        self._healing.seen(serving, self._loop.time())
+        seen = await asyncio.gather(*map(self._see, servers))
+        names = [server.name for server in servers]
+        self._healing.seen(dict(zip(names, seen, strict=True)), self._loop.time())
         standings: dict[str, Standing] = {}
         if self._healing.is_alarmed:
             try:
                 standings = await self._broker.standings(bus)
             except BusError as error:
                 self._told(f"how the streams stand is not known: {error.message}")
+        if self._is_paused:
+            return
         cure = self._healing.cure(standings, self._loop.time())
         if cure is not None:
             await self._apply(bus, cure)
+
+    async def _see(self, server: NatsServer) -> Seen:
+        try:
+            greeting = await server.greeting()
+        except (OSError, TimeoutError):
+            greeting = None
+        if greeting is None:
+            return "silent" if self._is_ready(server.name) else "serving"
+        return "serving" if greeting.has_streams else "bare"
 
     async def _apply(self, bus: NatsBus, cure: Cure) -> None:
         event = {
             "event": "cure",
             "at_ms": time.time_ns() // 1_000_000,
             "kind": cure.kind,
-            "server": cure.server,
+            "servers": cure.servers,
             "why": cure.why,
         }
         self._told(json.dumps(event))
@@ -94,13 +123,6 @@ class Healer:
                 await bus.api(f"STREAM.LEADER.STEPDOWN.{cure.stream}")
             else:
                 async with asyncio.timeout(RESTART_S):
-                    await self._restart(cure.server)
+                    await asyncio.gather(*map(self._restart, cure.servers))
         except (PenstockError, TimeoutError) as error:
             self._told(json.dumps({**event, "event": "cure failed", "error": str(error)}))
-
-
-async def _serves(server: NatsServer) -> bool:
-    try:
-        return await server.greets()
-    except (OSError, TimeoutError):
-        return False

@@ -46,6 +46,14 @@ class Routes:
 
 
 @dataclass(frozen=True, slots=True)
+class Greeting:
+    """`has_streams`: a server of a cluster that could not write switches its streams off, and goes
+    on without them until it is restarted."""
+
+    has_streams: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NatsServer:
     """A configured server, not yet running: run `argv`, then `wait_until_serving()`."""
 
@@ -71,16 +79,22 @@ class NatsServer:
 
     async def wait_until_serving(self) -> None:
         """Return when it accepts clients, which is after it recovered its streams."""
-        await wait_for(self.greets, pauses=pauses_s(0.01, 0.1))
 
-    async def greets(self) -> bool:
-        """Whether it accepts clients; `OSError` or `TimeoutError` when it cannot be asked."""
+        async def greets() -> bool:
+            return (await self.greeting()) is not None
+
+        await wait_for(greets, pauses=pauses_s(0.01, 0.1))
+
+    async def greeting(self) -> Greeting | None:
+        """What it says of itself to a client, None when it says nothing; `OSError` or
+        `TimeoutError` when it cannot be asked."""
         async with asyncio.timeout(2):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
-                return (await reader.read(4)) == b"INFO"
+                verb, _, about = (await reader.readline()).partition(b" ")
             finally:
                 writer.close()
+        return Greeting(bool(json.loads(about).get("jetstream"))) if verb == b"INFO" else None
 
 
 def configure(data_dir: DataDir, *, port: int = 0) -> NatsServer:

@@ -48,6 +48,7 @@ class _Slot:
     state: str = "stopped"
     last_exit: str = ""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
+    renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
     watchers: list[asyncio.Task[None]] = field(default_factory=list)
 
 
@@ -139,7 +140,7 @@ class Supervisor:
 
         `path` is its name, or for a supervisor's child `supervisor/name`. This is no repair and
         spends no budget. `StartFailedError` when it ended before it was ready; it is then repaired
-        like any other child.
+        like any other child. Cancelled, it no longer waits, but what was stopped is started.
         """
         name, _, rest = path.partition("/")
         slot = self._slots.get(name)
@@ -149,12 +150,18 @@ class Supervisor:
             assert isinstance(slot.child, Supervisor), f"{self._path}/{name} supervises nothing"
             await slot.child.restart_child(rest)
             return
-        self._tell("restarting", slot, "asked to")
-        await self._stop(slot)
-        slot.restarts += 1
-        await self._start(slot, is_awaited=False)
+        await asyncio.shield(self._renew(slot))
         if slot.child is not None:
             await slot.child.ready()
+
+    async def _renew(self, slot: _Slot) -> None:
+        # One after another: two that stop the same child would both start one.
+        async with slot.renewing:
+            self._tell("restarting", slot, "asked to")
+            await self._stop(slot)
+            if self._stopping is None:
+                slot.restarts += 1
+                await self._start(slot, is_awaited=False)
 
     # -- life -----------------------------------------------------------------------------------
 

@@ -33,7 +33,13 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def watched(disk: Disk, monkeypatch: pytest.MonkeyPatch, *, fails: bool = False) -> list[str]:
+def watched(
+    disk: Disk,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    fails: bool = False,
+    is_ever_ready: bool = True,
+) -> list[str]:
     """What the watch tells until a disk that is always roomy in the end was looked at for long."""
     told: list[str] = []
     monkeypatch.setattr(os, "statvfs", disk)
@@ -42,6 +48,11 @@ def watched(disk: Disk, monkeypatch: pytest.MonkeyPatch, *, fails: bool = False)
         told.append("restart")
         if fails:
             raise PenstockError("not ready")
+        if not is_ever_ready:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                told.append("given up")
 
     async def run() -> None:
         watch = asyncio.create_task(
@@ -50,7 +61,10 @@ def watched(disk: Disk, monkeypatch: pytest.MonkeyPatch, *, fails: bool = False)
         for _ in range(200):
             await asyncio.sleep(0)
         assert not watch.done()
+        so_far = [*told]
         watch.cancel()
+        await asyncio.wait({watch})
+        told[:] = so_far
 
     asyncio.run(run())
     return told
@@ -82,6 +96,16 @@ def test_a_restart_that_fails_is_told_and_the_watch_goes_on(
     told = watched(disk, monkeypatch, fails=True)
 
     assert told == ["disk full", "cure", "restart", "cure failed"] * 2
+
+
+def test_a_disk_that_fills_again_before_the_brokers_are_ready_has_them_restarted_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk = Disk(0, 9 * ROOM_BYTES, 9 * ROOM_BYTES, 9 * ROOM_BYTES, 0, 9 * ROOM_BYTES)
+
+    told = watched(disk, monkeypatch, is_ever_ready=False)
+
+    assert told == ["disk full", "cure", "restart", "disk full", "given up", "cure", "restart"]
 
 
 def test_a_server_waits_for_room_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 
 from penstock.supervisor.broker import Standing
-from penstock.supervisor.healing import FROZEN_S, GRACE_S, PATIENCE_S, Cure, Healing
+from penstock.supervisor.healing import BARE_S, FROZEN_S, GRACE_S, PATIENCE_S, Cure, Healing, Seen
 
 ALL = frozenset({"nats-1", "nats-2", "nats-3"})
-HEALTHY = {name: True for name in ALL}
+HEALTHY: dict[str, Seen] = dict.fromkeys(ALL, "serving")
 
 
 def led_by(leader: str, complete: Collection[str] = ALL) -> dict[str, Standing]:
@@ -17,7 +17,7 @@ def play(
     seconds: float,
     *,
     wedged: Collection[str] = (),
-    serving: Mapping[str, bool] = HEALTHY,
+    servers: Mapping[str, Seen] = HEALTHY,
     standings: Mapping[str, Standing] | None = None,
     after: Healing | None = None,
 ) -> list[tuple[str, str, str]]:
@@ -28,10 +28,10 @@ def play(
     for second in range(int(seconds) + 1):
         now_s = first_s + second
         healing.heard(wedged, now_s)
-        healing.seen(serving, now_s)
+        healing.seen(servers, now_s)
         cure = healing.cure(led_by("nats-1") if standings is None else standings, now_s)
         if isinstance(cure, Cure):
-            done.append((cure.kind, cure.server, cure.stream))
+            done.append((cure.kind, ", ".join(cure.servers), cure.stream))
     return done
 
 
@@ -73,21 +73,45 @@ def test_the_only_other_complete_copy_is_not_left_alone() -> None:
 
 
 def test_a_silent_server_is_restarted_once_and_given_time() -> None:
-    frozen = HEALTHY | {"nats-2": False}
+    frozen: dict[str, Seen] = HEALTHY | {"nats-2": "silent"}
 
-    assert play(FROZEN_S - 1, serving=frozen) == []
-    assert play(FROZEN_S + GRACE_S - 1, serving=frozen) == [("restart", "nats-2", "")]
+    assert play(FROZEN_S - 1, servers=frozen) == []
+    assert play(FROZEN_S + GRACE_S - 1, servers=frozen) == [("restart", "nats-2", "")]
 
 
 def test_nothing_is_restarted_while_two_servers_are_silent() -> None:
-    frozen = HEALTHY | {"nats-2": False, "nats-3": False}
+    frozen: dict[str, Seen] = HEALTHY | {"nats-2": "silent", "nats-3": "silent"}
 
-    assert play(60, serving=frozen) == []
+    assert play(60, servers=frozen) == []
 
 
 def test_a_silent_server_keeps_a_second_one_from_being_restarted_for_its_stream() -> None:
-    frozen = HEALTHY | {"nats-2": False}
+    frozen: dict[str, Seen] = HEALTHY | {"nats-2": "silent"}
 
-    done = play(FROZEN_S - 1, wedged=["EXEC"], serving=frozen)
+    done = play(FROZEN_S - 1, wedged=["EXEC"], servers=frozen)
 
     assert done == [("step down", "nats-1", "EXEC")]
+
+
+def test_servers_that_go_on_without_streams_are_restarted_together_and_given_time() -> None:
+    bare: dict[str, Seen] = HEALTHY | {"nats-3": "bare", "nats-1": "bare"}
+
+    assert play(BARE_S - 1, servers=bare) == []
+    done = play(BARE_S + GRACE_S, servers=bare)
+    assert done == [("restart", "nats-1, nats-3", "")] * 2
+
+
+def test_one_that_is_silent_does_not_keep_those_without_streams_from_being_restarted() -> None:
+    servers: dict[str, Seen] = {"nats-1": "bare", "nats-2": "silent", "nats-3": "bare"}
+
+    done = play(BARE_S + 1, servers=servers)
+
+    assert done == [("restart", "nats-1, nats-3", "")]
+
+
+def test_who_has_its_streams_again_is_left_alone() -> None:
+    healing = Healing()
+    healing.seen(HEALTHY | {"nats-1": "bare"}, 0.0)
+    healing.seen(HEALTHY, 1.0)
+
+    assert play(BARE_S, after=healing) == []

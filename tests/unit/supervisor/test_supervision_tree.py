@@ -391,6 +391,54 @@ def test_a_restart_that_was_asked_for_returns_when_the_child_is_ready() -> None:
     staged(play)
 
 
+def test_who_no_longer_waits_for_a_restart_leaves_the_child_started() -> None:
+    async def play(stage: Stage) -> None:
+        tree = await stage.tree(stage.child("one", shutdown_s=0.05))
+        stage.stubborn.add("one")
+
+        restarting = asyncio.ensure_future(tree.restart_child("one"))
+        await stage.until(stage.logged("stop one"))
+        restarting.cancel()
+
+        await stage.until(stage.logged("kill one", "start one"))
+        stage.stubborn.clear()
+        tree.stop()
+        assert (await tree.ended()).is_normal
+
+    staged(play)
+
+
+def test_a_child_that_two_have_restarted_at_once_runs_once() -> None:
+    async def play(stage: Stage) -> None:
+        tree = await stage.tree(stage.child("one", shutdown_s=0.05))
+        stage.stubborn.add("one")
+
+        await asyncio.gather(tree.restart_child("one"), tree.restart_child("one"))
+
+        assert stage.log == ["start one", *["stop one", "kill one", "start one"] * 2]
+        stage.stubborn.clear()
+        tree.stop()
+        await tree.ended()
+
+    staged(play)
+
+
+def test_a_restart_under_way_starts_nothing_when_the_tree_stops() -> None:
+    async def play(stage: Stage) -> None:
+        tree = await stage.tree(stage.child("one", shutdown_s=0.05))
+        stage.stubborn.add("one")
+
+        restarting = asyncio.ensure_future(tree.restart_child("one"))
+        await stage.until(stage.logged("stop one"))
+        tree.stop()
+        await tree.ended()
+        await restarting
+
+        assert stage.log.count("start one") == 1
+
+    staged(play)
+
+
 def test_every_problem_of_a_tree_is_told_at_once_with_its_path() -> None:
     async def play(stage: Stage) -> None:
         inner = SupervisorSpec(
