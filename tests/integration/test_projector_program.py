@@ -126,4 +126,4 @@ def test_it_says_what_setting_is_missing() -> None:
     )
 
     assert ended.returncode == 2
-    assert "PENSTOCK_POSTGRES_URL" in json.loads(ended.stderr)["event"]
+    assert "PENSTOCK_POSTGRES_URL" in json.loads(ended.stderr)["message"]

@@ -7,14 +7,9 @@ owns what it should).
 import asyncio
 import contextlib
 import gc
-import logging
 import os
 import secrets
 import signal
-import sys
-import time
-
-import msgspec
 
 from penstock.actors.host import Host
 from penstock.actors.shared import Shared
@@ -33,30 +28,12 @@ from penstock.supervisor.task import task_child
 DRAIN_S = 2.0
 
 
-class JsonLines(logging.Formatter):
-    """Log records as one line of JSON each."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "event": "log",
-            "level": record.levelname.lower(),
-            "program": "actors",
-            "at_ms": int(record.created * 1000),
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)[-4000:]
-        return msgspec.json.encode(line).decode()
-
-
 def main() -> int:
     """Run until SIGTERM; 0 after a clean hand-over, 1 when it could not start or gave up."""
+    logs.configure(program="actors")
     try:
         config = Config.from_env()
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(JsonLines())
-        logging.basicConfig(level=config.log_level.upper(), handlers=[handler])
-        sys.excepthook = logs.uncaught
+        logs.set_level(config.log_level)
         # Few long-lived objects per execution and many short ones: rare collections pay.
         gc.collect()
         gc.freeze()
@@ -66,15 +43,8 @@ def main() -> int:
             from uvloop import run
         return run(_serve(config))
     except PenstockError as error:
-        log("failed", message=error.message, remedy=error.remedy)
+        logs.failed(error)
         return 1
-
-
-def log(event: str, **fields: object) -> None:
-    """One line of JSON on stderr."""
-    line = {"event": event, "program": "actors", "at_ms": time.time_ns() // 1_000_000}
-    sys.stderr.write(msgspec.json.encode({**line, **fields}).decode() + "\n")
-    sys.stderr.flush()
 
 
 async def _serve(config: Config) -> int:
@@ -119,7 +89,7 @@ async def _serve(config: Config) -> int:
     becoming_ready = asyncio.ensure_future(_tell_ready(host, owner))
     await asyncio.wait((ending, stopping), return_when=asyncio.FIRST_COMPLETED)
     becoming_ready.cancel()
-    log("draining", id=owner)
+    logs.say("draining", id=owner)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(host.drain(), DRAIN_S)
     has_failed = ending.done()
@@ -128,20 +98,15 @@ async def _serve(config: Config) -> int:
     host.close()
     shared.close()
     await bus.close()
-    log("stopped", id=owner)
+    logs.say("stopped", id=owner)
     return 1 if has_failed else 0
 
 
 def _tell_part(event: SupervisorEvent) -> None:
     if event.event not in ("started", "ready"):
-        log("part", what=event.event, path=event.path, why=event.detail)
+        logs.say("part", what=event.event, path=event.path, why=event.detail)
 
 
 async def _tell_ready(host: Host, owner: str) -> None:
     await host.ready.wait()
-    log("ready", id=owner, owns=sorted(host.partitions))
-    number = os.environ.get("PENSTOCK_READY_FD", "")
-    if number.isdigit():
-        with contextlib.suppress(OSError):
-            os.write(int(number), b"ready\n")
-            os.close(int(number))
+    logs.ready(id=owner, owns=sorted(host.partitions))

@@ -11,12 +11,9 @@ again and again learns so that it must not, instead of meeting a reset with a re
 
 import asyncio
 import contextlib
-import json
 import logging
-import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 
 import uvicorn
@@ -45,7 +42,6 @@ FAREWELL_S = 1
 KEEP_ALIVE_S = 75
 BACKLOG = 2_048
 ACCEPTING_S = 0.02
-READY_FD = "PENSTOCK_READY_FD"
 
 log = logging.getLogger("penstock.gateway")
 
@@ -77,22 +73,6 @@ class _Server(uvicorn.Server):
         self.config.encoded_headers.append((b"connection", b"close"))
         state.default_headers = [*state.default_headers, (b"connection", b"close")]
         await asyncio.sleep(LAST_CALL_S)
-
-
-class _JsonLines(logging.Formatter):
-    """One JSON object per line, for machines and people alike."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "at_ms": int(record.created * 1000),
-            "level": record.levelname.lower(),
-            "program": "gateway",
-            "message": record.getMessage(),
-        }
-        line.update(getattr(record, "fields", {}))
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line)
 
 
 async def run(config: Config) -> None:
@@ -177,7 +157,7 @@ async def _work(config: Config, front: Front, listener: socket.socket) -> None:
             tasks.create_task(parts.programs.beat())
             await parts.catalog.loaded.wait()
             front.open()
-            _tell_ready(host, port)
+            logs.ready(f"{host}:{port}")
     finally:
         parts.programs.tell(draining=True)
         await _close(parts, bus)
@@ -198,7 +178,7 @@ async def _drain(
     await asyncio.wait([serving], timeout=FAREWELL_S)
     work.cancel()
     await asyncio.wait([work], timeout=2)
-    log.info("stopped", extra={"fields": {"event": "stopped"}})
+    logs.say("stopped")
 
 
 async def _close(parts: Parts, bus: NatsBus) -> None:
@@ -246,19 +226,3 @@ def held(fd: int) -> socket.socket:
     listener = socket.socket(fileno=fd)
     listener.setblocking(False)
     return listener
-
-
-def _tell_ready(host: str, port: int) -> None:
-    log.info("ready", extra={"fields": {"event": "ready", "listen": f"{host}:{port}"}})
-    number = os.environ.get(READY_FD, "")
-    if number.isdigit():
-        with os.fdopen(int(number), "w") as pipe:
-            pipe.write(f"ready {host}:{port}\n")
-
-
-def set_up_log(level: str) -> None:
-    """Log lines as JSON to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    sys.excepthook = logs.uncaught

@@ -11,11 +11,8 @@ import gc
 import os
 import secrets
 import signal
-import sys
 import time
 from dataclasses import dataclass
-
-import msgspec
 
 from penstock.sandbox_host.egress import EgressPolicy
 from penstock.sandbox_host.executor import Executor
@@ -41,15 +38,16 @@ _HEARTBEATS: Codec[Heartbeat] = Codec(Heartbeat)
 
 def main() -> int:
     """Run until SIGTERM; 0 after a clean drain, 1 when it could not start."""
+    logs.configure(program="sandbox-host")
     try:
         config = Config.from_env()
-        logs.configure(config.log_level, program="sandbox-host")
+        logs.set_level(config.log_level)
         run = asyncio.run
         with contextlib.suppress(ImportError):
             from uvloop import run
         run(_serve(config, wanted_tiers(os.environ.get("PENSTOCK_TIERS", ""))))
     except PenstockError as error:
-        log("failed", message=error.message, remedy=error.remedy)
+        logs.failed(error)
         return 1
     return 0
 
@@ -64,13 +62,6 @@ def wanted_tiers(text: str) -> tuple[str, ...]:
                 remedy=f"use a comma list of {', '.join(TIERS)}",
             )
     return tiers
-
-
-def log(event: str, **fields: object) -> None:
-    """One line of JSON on stderr."""
-    line = {"event": event, "program": "sandbox-host", "at_ms": time.time_ns() // 1_000_000}
-    sys.stderr.write(msgspec.json.encode({**line, **fields}).decode() + "\n")
-    sys.stderr.flush()
 
 
 @dataclass(slots=True)
@@ -95,18 +86,17 @@ async def _serve(config: Config, tiers: tuple[str, ...]) -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     beating = asyncio.ensure_future(_beat(host))
-    log("ready", id=host.id, tiers=list(tiers))
-    _tell_ready()
+    logs.ready(id=host.id, tiers=list(tiers))
     telling = asyncio.ensure_future(_tell_isolation(host))
     await stop.wait()
     telling.cancel()
-    log("draining", id=host.id)
+    logs.say("draining", id=host.id)
     await asyncio.gather(*(server.drain(_GRACE_S) for server in host.servers))
     beating.cancel()
     await host.pool.close()
     await host.services.close()
     await host.bus.close()
-    log("stopped", id=host.id, finished=sum(server.finished for server in host.servers))
+    logs.say("stopped", id=host.id, finished=sum(server.finished for server in host.servers))
 
 
 async def _start(config: Config, tiers: tuple[str, ...]) -> _Host:
@@ -148,15 +138,7 @@ async def _start(config: Config, tiers: tuple[str, ...]) -> _Host:
 async def _tell_isolation(host: _Host) -> None:
     """Half of the layers are a worker's own: which there are is known when the first one is up."""
     await host.pool.has_tried.wait()
-    log("isolation", id=host.id, **host.pool.isolation.report())
-
-
-def _tell_ready() -> None:
-    number = os.environ.get("PENSTOCK_READY_FD", "")
-    if number.isdigit():
-        with contextlib.suppress(OSError):
-            os.write(int(number), b"ready\n")
-            os.close(int(number))
+    logs.say("isolation", id=host.id, **host.pool.isolation.report())
 
 
 async def _beat(host: _Host) -> None:

@@ -16,13 +16,13 @@ import resource
 import signal
 import socket
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from penstock.cli.arguments import add_data, parser, whole
+from penstock.subjects import logs
 from penstock.subjects.config import check_postgres_url
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.broker import Broker
@@ -284,13 +284,8 @@ class _Up:
         }
 
     def _on_event(self, event: SupervisorEvent) -> None:
-        line = {
-            "at_ms": time.time_ns() // 1_000_000,
-            "program": "penstock.up",
-            "event": event.event,
-            "path": event.path,
-        }
-        self._log(json.dumps(line | ({"detail": event.detail} if event.detail else {})))
+        detail = {"detail": event.detail} if event.detail else {}
+        self._log(logs.line("up", event.event, path=event.path, **detail))
         self._write_tree()
 
     def _write_tree(self) -> None:

@@ -6,6 +6,7 @@ The number stands in `nats/nodes`. Asked for another one, the streams are moved 
 from collections.abc import Callable
 from pathlib import Path
 
+from penstock.subjects import logs
 from penstock.supervisor import broker, nats
 from penstock.supervisor.broker import Broker
 from penstock.supervisor.data_dir import DataDir, write_durably
@@ -24,7 +25,7 @@ async def brokers_of(
     if made_with not in (0, nodes):
         from penstock.supervisor.moving import move  # it needs the broker's client, rarely
 
-        told(f"moving from {made_with} to {nodes} brokers")
+        told(logs.line("up", f"moving from {made_with} to {nodes} brokers"))
         await move(data_dir, made_with, nodes, region)
     if made_with != nodes:
         write_durably(file, f"{nodes}\n")

@@ -11,11 +11,10 @@ they are restarted again.
 """
 
 import asyncio
-import json
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from penstock.subjects import logs
 from penstock.subjects.disks import is_full
 from penstock.subjects.errors import PenstockError
 
@@ -35,10 +34,10 @@ async def watch_disk(
             await asyncio.sleep(PERIOD_S)
             now_full = is_full(store, was_full=was_full)
             if now_full and not was_full:
-                told(_line(event="disk full", path=str(store)))
+                told(logs.line("up", "disk full", level="error", path=str(store)))
                 await _end(curing)
             elif was_full and not now_full:
-                told(_line(event="cure", kind="restart all", why="the disk was full"))
+                told(logs.line("up", "cure", kind="restart all", why="the disk was full"))
                 curing = asyncio.create_task(_cure(restart, told))
             was_full = now_full
     finally:
@@ -50,16 +49,11 @@ async def _cure(restart: Callable[[], Awaitable[None]], told: Callable[[str], No
         async with asyncio.timeout(RESTART_S):
             await restart()
     except (PenstockError, TimeoutError) as error:
-        told(
-            _line(event="cure failed", kind="restart all", error=str(error) or "not ready in time")
-        )
+        why = str(error) or "not ready in time"
+        told(logs.line("up", "cure failed", level="error", kind="restart all", error=why))
 
 
 async def _end(task: asyncio.Task[None] | None) -> None:
     if task is not None:
         task.cancel()
         await asyncio.wait({task})
-
-
-def _line(**about: str) -> str:
-    return json.dumps({"at_ms": time.time_ns() // 1_000_000, "program": "penstock.up", **about})

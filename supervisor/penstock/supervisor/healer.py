@@ -7,12 +7,11 @@ the healer's can help, and the restart of all servers that follows (`disk_watch`
 """
 
 import asyncio
-import json
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from penstock.subjects import logs
 from penstock.subjects.bus import Message
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.codec import Codec, CodecError
@@ -93,7 +92,7 @@ class Healer:
             try:
                 standings = await self._broker.standings(bus)
             except BusError as error:
-                self._told(f"how the streams stand is not known: {error.message}")
+                self._told(logs.line("up", "how the streams stand is not known", why=error.message))
         if self._is_paused:
             return
         cure = self._healing.cure(standings, self._loop.time())
@@ -110,14 +109,8 @@ class Healer:
         return "serving" if greeting.has_streams else "bare"
 
     async def _apply(self, bus: NatsBus, cure: Cure) -> None:
-        event = {
-            "event": "cure",
-            "at_ms": time.time_ns() // 1_000_000,
-            "kind": cure.kind,
-            "servers": cure.servers,
-            "why": cure.why,
-        }
-        self._told(json.dumps(event))
+        about = {"kind": cure.kind, "servers": cure.servers, "why": cure.why}
+        self._told(logs.line("up", "cure", level="warning", **about))
         try:
             if cure.kind == "step down":
                 await bus.api(f"STREAM.LEADER.STEPDOWN.{cure.stream}")
@@ -125,4 +118,5 @@ class Healer:
                 async with asyncio.timeout(RESTART_S):
                     await asyncio.gather(*map(self._restart, cure.servers))
         except (PenstockError, TimeoutError) as error:
-            self._told(json.dumps({**event, "event": "cure failed", "error": str(error)}))
+            why = str(error) or "not ready in time"
+            self._told(logs.line("up", "cure failed", level="error", **about, error=why))

@@ -96,12 +96,13 @@ async def beat(bus: Bus, clock: Clock, projector: Projector) -> None:
 
 def main() -> int:
     """The program; the result is its exit status."""
+    logs.configure(program="projector")
     try:
         config = Config.from_env()
-        logs.configure(config.log_level, program="projector")
+        logs.set_level(config.log_level)
         asyncio.run(serve(config))
     except PenstockError as error:
-        log.error("%s: %s", error.message, error.remedy)
+        logs.failed(error)
         return 2
     return 0
 
