@@ -33,8 +33,9 @@ DISK_BYTES = 256 * 1024 * 1024
 FULL_S = 4.0
 SETTLE_S = 45.0
 DRAINED_S = 60.0
-REFUSED_S = 2.5
-"""What is on its way as the disk fills waits for an acknowledgement first, 2 s at most."""
+REFUSED_S = 3.0
+"""What is on its way as the disk fills waits for an acknowledgement (2 s) or for the word of its
+owner (asked after 0.5 s, again after 1 s, each time waited for up to 1 s) first."""
 OUTAGE_S = 11.0
 """While the broker is restarted requests are tried for 10 s, as in any outage of it."""
 UPLOAD_BYTES = 50_000
@@ -127,13 +128,19 @@ def row_drill(n: int, seed: int) -> list[Figure]:
     figures = full_drill(n, seed)
     if reason := why_not():
         return [*figures, Figure(9, "disks full", reason, "-", True, 0, seed)]
-    return [*figures, *disk_drill(n, seed), *_broker(Drawn(9, n, seed), "--nodes", "3")]
+    return [*figures, *disk_drill(n, seed), *cluster_drill(n, seed)]
 
 
 def disk_drill(n: int, seed: int) -> list[Figure]:
     """Each of the three disks is full `n` times."""
     drawn = Drawn(9, n, seed)
     return [*_broker(drawn), *_postgres(drawn), *_blobs(drawn)]
+
+
+def cluster_drill(n: int, seed: int) -> list[Figure]:
+    """Three brokers: the disk that they share is full, then that of one of them, `n` times each."""
+    drawn = Drawn(9, n, seed)
+    return [*_broker(drawn, "--nodes", "3"), *_one_of_three(drawn)]
 
 
 def _broker(drawn: Drawn, *options: str) -> list[Figure]:
@@ -157,6 +164,36 @@ def _broker(drawn: Drawn, *options: str) -> list[Figure]:
             *_common(drawn, whose, up, caller, journal),
             drawn.at_least(f"{whose} disk full: refused", caller.refused, 2 * drawn.n),
             drawn.at_most(f"{whose} disk full: taking again after", healed_s, HEALS_S, "s"),
+            drawn.none_of(f"{whose} disk full: others restarted", _changed(up, others)),
+        ]
+
+
+def _one_of_three(drawn: Drawn) -> list[Figure]:
+    """Full under one server's store: the others go on, and it comes back when there is room."""
+    whose, full = "one of three brokers'", "nats-1"
+    with (
+        standing_on("nats/store-1-of-3", "--nodes", "3") as (up, disk),
+        JournalChecker(up.data) as journal,
+    ):
+        caller = Caller(up)
+        _expect_200(caller.call)
+        others = _pids(up, without=(full,))
+        ways = (caller.ask, caller.call, caller.save)
+        taken_s, back_s = 0.0, 0.0
+        for _ in range(drawn.n):
+            before = up.pid_of(full)
+            with filled(disk):
+                _call_for(FULL_S, *ways)
+                taken_s = max(taken_s, *(_healed_s(way) for way in ways))
+            began_s = time.monotonic()
+            with contextlib.suppress(AssertionError):
+                up.wait_until_restarted(full, before, HEALS_S + 5)
+            back_s = max(back_s, time.monotonic() - began_s)
+            _expect_200(caller.call)
+        return [
+            *_common(drawn, whose, up, caller, journal),
+            drawn.at_most(f"{whose} disk full: taken without it after", taken_s, OUTAGE_S, "s"),
+            drawn.at_most(f"{whose} disk full: complete again after", back_s, HEALS_S, "s"),
             drawn.none_of(f"{whose} disk full: others restarted", _changed(up, others)),
         ]
 

@@ -26,7 +26,8 @@ from penstock.subjects.messages import Reply, ReplyTo, RunRequest
 
 ASK_AFTER_S = 2.0
 ASK_UNSTORED_AFTER_S = 0.5
-"""Sooner, because what has not arrived is still to be stored."""
+ASK_UNSTORED_AGAIN_S = 1.0
+"""Sooner, because what has not arrived, or was lost with its owner, is still to be stored."""
 ANSWER_S = 1.0
 """How long an owner may take to answer; it does so between two wake-ups."""
 SWEEP_S = 0.25
@@ -157,7 +158,8 @@ class Replies:
             if now_s - waiting.ask_at_s > ASK_AFTER_S:
                 self.store(waiting)
         elif waiting.sequence or waiting.unstored is not None:
-            waiting.ask_at_s = now_s + ASK_AFTER_S
+            is_stored = waiting.unstored is None
+            waiting.ask_at_s = now_s + (ASK_AFTER_S if is_stored else ASK_UNSTORED_AGAIN_S)
             task = asyncio.create_task(self._ask(waiting))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)

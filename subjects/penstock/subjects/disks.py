@@ -15,10 +15,12 @@ ROOM_BYTES = 64 * 1024 * 1024
 
 
 def is_full(directory: Path, *, was_full: bool = False) -> bool:
-    """Whether the disk of `directory` is full; one that is not there (yet) is not.
+    """Whether the disk of `directory` is full, or of what it will be made in.
 
     `was_full`: then it needs twice the room, lest it be full and not full every second.
     """
+    while not directory.exists() and directory.parent != directory:
+        directory = directory.parent
     try:
         disk = os.statvfs(directory)
     except OSError:

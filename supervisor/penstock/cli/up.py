@@ -200,11 +200,7 @@ class _Up:
             from penstock.supervisor.healer import Healer
 
             self._healer = Healer(
-                servers,
-                self._data.nats,
-                restart=self._restart,
-                is_ready=self._is_ready,
-                told=self._log,
+                servers, restart=self._restart, is_ready=self._is_ready, told=self._log
             )
             await tree.start_child(task_child("healer", self._healer.run))
         restart = partial(self._restart_brokers, servers)

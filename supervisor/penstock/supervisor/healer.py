@@ -9,7 +9,6 @@ the healer's can help, and the restart of all servers that follows (`disk_watch`
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from penstock.subjects import logs
 from penstock.subjects.bus import Message
@@ -35,7 +34,6 @@ class Healer:
     def __init__(
         self,
         broker: Broker,
-        store: Path,
         *,
         restart: Callable[[str], Awaitable[None]],
         is_ready: Callable[[str], bool],
@@ -44,7 +42,6 @@ class Healer:
         self.busy = asyncio.Lock()
         """Held by whoever restarts a server and needs the others to stay."""
         self._broker = broker
-        self._store = store
         self._pauses = 0
         self._restart = restart
         self._is_ready = is_ready
@@ -73,7 +70,7 @@ class Healer:
 
     @property
     def _is_paused(self) -> bool:
-        return self._pauses > 0 or is_full(self._store)
+        return self._pauses > 0 or any(is_full(server.store) for server in self._broker.servers)
 
     def _on_heartbeat(self, message: Message) -> None:
         try:

@@ -60,6 +60,7 @@ class NatsServer:
     port: int
     argv: tuple[str, ...]
     passwords: dict[str, str]
+    store: Path
     file_bytes: int
     memory_bytes: int = MEMORY_BYTES
     name: str = "penstock"
@@ -104,9 +105,10 @@ def configure(data_dir: DataDir, *, port: int = 0) -> NatsServer:
         port=port or free_port(),
         argv=(str(binary()), "-c", str(data_dir.nats / "server.conf")),
         passwords=passwords,
+        store=store(data_dir),
         file_bytes=data_dir.file_budget_bytes(),
     )
-    write_secret(data_dir.nats / "server.conf", configuration(server, store(data_dir)))
+    write_secret(data_dir.nats / "server.conf", configuration(server))
     return server
 
 
@@ -123,11 +125,12 @@ def configure_cluster(data_dir: DataDir, nodes: int) -> tuple[NatsServer, ...]:
             port=clients[number - 1],
             argv=(str(binary()), "-c", str(file)),
             passwords=passwords,
+            store=store(data_dir, number, nodes),
             file_bytes=data_dir.file_budget_bytes() // nodes,
             name=f"nats-{number}",
             routes=Routes(peers[number - 1], tuple(peers), data_dir.secret("nats-route")),
         )
-        write_secret(file, configuration(server, store(data_dir, number, nodes)))
+        write_secret(file, configuration(server))
         servers.append(server)
     return tuple(servers)
 
@@ -149,7 +152,7 @@ def remove(stores: list[Path]) -> None:
         shutil.rmtree(one, ignore_errors=True)
 
 
-def configuration(server: NatsServer, store: Path) -> str:
+def configuration(server: NatsServer) -> str:
     """The configuration's text. JSON strings are strings of the server's language too."""
     users = "\n".join(_user(role, server.passwords[role]) for role in ROLES)
     return f"""\
@@ -161,7 +164,7 @@ max_pending: {PENDING_BYTES_MAX}
 write_deadline: "10s"
 ping_interval: "10s"
 jetstream {{
-  store_dir: {json.dumps(str(store))}
+  store_dir: {json.dumps(str(server.store))}
   sync_interval: always
   max_file_store: {server.file_bytes}
   max_memory_store: {server.memory_bytes}

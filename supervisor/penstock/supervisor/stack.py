@@ -136,7 +136,7 @@ class _Stack:
             name=name,
             argv=server.argv,
             env=_environment(is_bare=True),
-            before=lambda: wait_for_room(self._data.nats, log),
+            before=lambda: wait_for_room(server.store, log),
             probe=lambda pid: self._broker.wait_until_ready(server, log),
             pid_file=self._data.run / f"{name}.pid",
             on_line=log,

@@ -40,6 +40,7 @@ class Listening:
 @pytest.fixture(autouse=True)
 def asking_soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("penstock.gateway.replies.ASK_UNSTORED_AFTER_S", 0.05)
+    monkeypatch.setattr("penstock.gateway.replies.ASK_UNSTORED_AGAIN_S", 0.05)
     monkeypatch.setattr("penstock.gateway.replies.ASK_AFTER_S", 0.05)
     monkeypatch.setattr("penstock.gateway.replies.SWEEP_S", 0.02)
     yield

@@ -118,5 +118,16 @@ def test_a_server_waits_for_room_before_it_starts(monkeypatch: pytest.MonkeyPatc
     assert "/store is full" in told[0]
 
 
-def test_a_directory_that_is_not_there_yet_is_not_full(tmp_path: Path) -> None:
-    assert not is_full(tmp_path / "missing")
+def test_a_directory_that_is_not_there_yet_is_as_full_as_what_it_will_be_made_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def full(directory: Path) -> SimpleNamespace:
+        asked.append(directory)
+        return Disk(0)(directory)
+
+    monkeypatch.setattr(os, "statvfs", full)
+
+    assert is_full(tmp_path / "not" / "there")
+    assert asked == [tmp_path]
