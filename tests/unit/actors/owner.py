@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from penstock.actors.execution.events import Finished
 from penstock.actors.inbox import SIGNALS
-from penstock.actors.journal import RUNS, Entry, JournalReader
+from penstock.actors.journal import RUNS, Entry, Happened, JournalReader
 from penstock.actors.partition import Partition
 from penstock.actors.replies import REPLIES
 from penstock.actors.shared import Shared
@@ -103,6 +104,26 @@ class Owner:
 
     def _on_reply(self, message: Message) -> None:
         self.replies.extend(REPLIES.decode(message.payload))
+
+
+def ends(owner: Owner) -> dict[str, str]:
+    """The status of every execution that ended."""
+    return {
+        entry.execution: entry.events[-1].status
+        for entry in owner.journal()
+        if isinstance(entry, Happened) and isinstance(entry.events[-1], Finished)
+    }
+
+
+def errors(owner: Owner) -> dict[str, str]:
+    """The message of every execution's error."""
+    return {
+        entry.execution: event.error.message
+        for entry in owner.journal()
+        if isinstance(entry, Happened)
+        for event in entry.events
+        if isinstance(event, Finished) and event.error is not None
+    }
 
 
 def _stored(result: Ack | Exception) -> None:

@@ -18,8 +18,7 @@ from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Resume
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import document, node
-from tests.unit.actors.owner import Owner, owned
-from tests.unit.actors.test_partition import ends, errors
+from tests.unit.actors.owner import Owner, ends, errors, owned
 
 JOURNAL = names.journal("local", 0)
 

@@ -16,8 +16,7 @@ from penstock.subjects.memory_broker import Stored
 from penstock.subjects.messages import Cancel, RunRequest
 from penstock.workflow.document import DOCUMENT_BYTES_MAX, content_hash
 from tests.simulation.workflows import ALL, TRIGGER, document, node
-from tests.unit.actors.owner import Owner, owned
-from tests.unit.actors.test_partition import ends, errors
+from tests.unit.actors.owner import Owner, ends, errors, owned
 
 
 def caller(name: str, called: str) -> Any:

@@ -9,8 +9,7 @@ from penstock.actors.snapshot import Chunk, Head, SnapshotStore
 from penstock.subjects.messages import Cancel
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import document, node
-from tests.unit.actors.owner import Owner, owned
-from tests.unit.actors.test_partition import ends
+from tests.unit.actors.owner import Owner, ends, owned
 
 TRIES_MAX = 20
 

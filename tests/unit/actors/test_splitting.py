@@ -15,7 +15,7 @@ from penstock.subjects.messages import Cancel, ReplyTo, Respond, RunRequest
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import ALL, FAILING
 from tests.unit.actors.owner import Owner, owned
-from tests.unit.actors.test_partition import ends as ends_of
+from tests.unit.actors.owner import ends as ends_of
 
 
 def goes_on(execution: str) -> Entry:

@@ -7,8 +7,7 @@ import msgspec
 from penstock.subjects.bus import Message
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import TRIGGER, document, node
-from tests.unit.actors.owner import Owner, owned
-from tests.unit.actors.test_partition import ends
+from tests.unit.actors.owner import Owner, ends, owned
 
 
 def test_steps_tell_how_many_items_came_out_also_when_they_only_passed_through() -> None:
