@@ -3,7 +3,7 @@
 Callbacks are synchronous and run on the event loop's thread. After the callbacks of everything
 that arrived in one read, `on_batch` hooks run once: that is where partitions wake up, so that a
 batch is what came in together. Adapters: `bus_nats` (nats-py) and `bus_memory` (in process,
-seeded faults); `tests/contract/test_bus.py` holds both to the same behaviour.
+seeded faults); `tests/contract/test_bus_*.py` hold both to the same behaviour.
 
 Delivery: `publish` at most once; `append` durable once its acknowledgement came; `follow` in
 order without gaps from a sequence; `work` at least once. Errors reach `on_ack`/awaiters as
