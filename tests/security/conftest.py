@@ -1,0 +1,24 @@
+"""One pool for all attempts to get out of a worker; each must leave it in working order."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.security.attacked_pool import Sandbox
+from tests.security.sandbox_steps import first_json
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Sandbox]:
+    """The pool itself, started once in a run; tests take `sandbox`."""
+    made = Sandbox()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sandbox(shared: Sandbox) -> Iterator[Sandbox]:
+    """The shared pool; after each attempt another workflow's step must still succeed."""
+    yield shared
+    after = shared.javascript("return {fine: 1 + 1}", tenant="neighbour")
+    assert first_json(after) == {"fine": 2}
