@@ -21,11 +21,15 @@ def tracked() -> list[Path]:
 
 
 @cache
+def sources() -> list[Path]:
+    """Every Python file, tests included."""
+    return [p for p in tracked() if p.suffix == ".py"]
+
+
+@cache
 def modules() -> list[Path]:
     """The product's Python modules."""
-    return [
-        p for p in tracked() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] in CODE_FOLDERS
-    ]
+    return [p for p in sources() if p.relative_to(ROOT).parts[0] in CODE_FOLDERS]
 
 
 @cache
