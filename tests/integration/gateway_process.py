@@ -114,7 +114,11 @@ def gateway(
     finally:
         if child.poll() is None:
             child.terminate()
-        child.wait(15)
+        try:
+            child.wait(15)
+        finally:
+            child.kill()
+            child.wait()
 
 
 @contextlib.contextmanager

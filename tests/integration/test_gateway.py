@@ -53,7 +53,7 @@ def test_limits_come_from_the_tenants_actor(tmp_path: Path, limited: bool) -> No
         process.create("now", "onReceived")
         stop = threading.Event()
         lease = asks.LeaseAnswer(0, 5_000, limited=limited, retry_after_ms=1_500, reason="enough")
-        actor = threading.Thread(target=lambda: asyncio.run(lend(server, lease, stop)))
+        actor = threading.Thread(target=lambda: asyncio.run(lend(server, lease, stop)), daemon=True)
         actor.start()
         until(lambda: process.call("POST", "/webhook/now", {})[0] == (429 if limited else 200))
 

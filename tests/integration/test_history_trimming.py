@@ -20,7 +20,7 @@ def test_forgetting_drops_days_that_are_over_with_their_segments(world: World) -
     async def scenario() -> None:
         await world.prepare()
         journalist = world.journalist
-        old, still_open = journalist.request(), journalist.request(plan=WAITING_PLAN)
+        old = journalist.request()
         today = NOW_MS + 2 * rows.DAY_MS
         async with world.projecting():
             await journalist.run_all([old])

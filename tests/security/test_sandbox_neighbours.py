@@ -4,8 +4,9 @@ Neither the next run of a worker nor another tenant finds any of it, and whoever
 worker's channel loses that worker and nothing else.
 """
 
-from pathlib import Path
+import contextlib
 
+import psutil
 import pytest
 
 from tests.security.attacked_pool import Sandbox, needs_linux
@@ -58,7 +59,7 @@ def test_tenants_never_share_a_worker(sandbox: Sandbox) -> None:
 
 def test_nothing_survives_the_end_of_a_worker(sandbox: Sandbox) -> None:
     sandbox.needs("namespaces")
-    before = _processes_named("zygote.py")
+    before = _workers()
 
     for _ in range(3):
         sandbox.python(
@@ -69,19 +70,16 @@ def test_nothing_survives_the_end_of_a_worker(sandbox: Sandbox) -> None:
         )
     sandbox.javascript("return {}")
 
-    assert len(_processes_named("zygote.py")) <= len(before) + 3
+    assert len(_workers()) <= len(before) + 3
 
 
-def _processes_named(name: str) -> list[str]:
+def _workers() -> list[int]:
+    """The processes that descend from this one and come from the sandbox's fork server."""
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if name.encode() in line:
-                found.append(entry.name)
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if any("zygote.py" in word for word in process.cmdline()):
+                found.append(process.pid)
     return found
 
 
