@@ -5,6 +5,7 @@ worker's channel loses that worker and nothing else.
 """
 
 import contextlib
+from pathlib import Path
 
 import psutil
 import pytest
