@@ -24,21 +24,29 @@ from penstock.actors.mailbox import Envelope
 from penstock.actors.parts import Parts
 from penstock.actors.shared import Shared
 from penstock.actors.snapshotting import Position
-from penstock.actors.splitting import cut
+from penstock.actors.splitting import parted
 from penstock.actors.takeover import Takeover, rebuild
-from penstock.actors.turns import Fail
 from penstock.subjects import names
 from penstock.subjects.bus import Subscription
 from penstock.subjects.codec import CodecError
-from penstock.subjects.errors import ErrorInfo, PenstockError
 
 TRANSITIONS_MAX = 1_000
 TICK_S = 1.0
 REPLY_AGAIN_MS = 10_000
 RELEASE_S = 1.5
 FINISH_PAUSE_S = 0.001
+TOO_LARGE = "The data of one step is too large to be stored"
 
 log = logging.getLogger("penstock.actors")
+
+
+class _TooLargeError(Exception):
+    """What happened to an execution is more than a record holds."""
+
+    def __init__(self, entry: Entry) -> None:
+        assert isinstance(entry, Happened | Held | Answered), "no other entry holds users' data"
+        self.execution = entry.execution
+        super().__init__(f"what happened to {entry.execution} is more than a record holds")
 
 
 class Partition(Parts):
@@ -205,10 +213,15 @@ class Partition(Parts):
             self._crash(error)
 
     def _crash(self, error: Exception) -> None:
-        """A bug of the loop itself: memory may differ from the journal, so it must go. Whoever
-        owns the partition next begins with what is stored."""
-        log.error("partition %d crashed", self.number, exc_info=error)
-        self.crash = error
+        """Memory may differ from the journal, so it must go: whoever owns the partition next
+        begins with what is stored. Either it is a bug of the loop itself, or something happened
+        in memory that no record can carry, and then its execution will fail instead."""
+        if isinstance(error, _TooLargeError):
+            log.warning("partition %d begins anew: %s", self.number, error)
+            self.shared.doom(error.execution, TOO_LARGE)
+        else:
+            log.error("partition %d crashed", self.number, exc_info=error)
+            self.crash = error
         self.close()
         self._on_lost(self)
 
@@ -254,18 +267,21 @@ class Partition(Parts):
         position = before if rest else (self.inbox.advance(), self._done_seq)
         direct = {} if rest else self.direct.advance()
         frame = self._frame(entries, position, direct)
-        if frame is None and len(entries) > 1:
-            at = cut(entries)
-            self._append(entries[:at], entries[at:] + rest, before)
-            return
         if frame is None:
-            self._too_large(entries[0])
-            frame = self._frame([], position, direct)
-        assert frame is not None
-        if rest:
-            self.committer.append(frame, lambda: self._append(rest, [], before))
+            parts = parted(entries)
+            if parts is None:
+                raise _TooLargeError(entries[0])
+            self._append(parts[0], parts[1] + rest, before)
+        elif rest:
+            self.committer.append(frame, lambda: self._append_rest(rest, before))
         else:
             self.committer.append(frame, self._stored)
+
+    def _append_rest(self, rest: list[Entry], before: tuple[int, int]) -> None:
+        try:
+            self._append(rest, [], before)
+        except Exception as error:
+            self._crash(error)
 
     def _frame(
         self, entries: list[Entry], position: tuple[int, int], direct: dict[str, Dealt]
@@ -276,13 +292,6 @@ class Partition(Parts):
             return RECORDS.encode(Record(owner, epoch, index, self.wakeup.now_ms, *place))
         except CodecError:
             return None
-
-    def _too_large(self, entry: Entry) -> None:
-        """What no record can carry did not happen: its execution fails instead."""
-        assert isinstance(entry, Happened | Held | Answered)
-        message = "The data of one step is too large to be stored"
-        fail = Fail(entry.execution, ErrorInfo(message=message, name="WorkflowOperationError"))
-        self.repairs.on_broken(entry.execution, Envelope(fail), PenstockError(message))
 
     def _stored(self) -> None:
         """The record is durable and memory equals the journal: act, then go on."""

@@ -76,6 +76,7 @@ class Parts:
             directory=self.shared.directory,
             wake=self._wake,
             quotas=self.quotas,
+            doomed=self.shared.doomed,
             on_broken=self.repairs.on_broken,
             before_change=self.snapshotting.before_change,
             resume_url=self.shared.resume_url,
@@ -90,6 +91,7 @@ class Parts:
         self.asking.on_slots = self.quotas.tell
         self.asking.is_ahead = lambda: self.committer.is_busy
         self.asking.why_no_step = self._why_no_step
+        self.asking.is_under_repair = self.repairs.is_under_repair
         self.quotas.on_free = self._may_start
         self.quotas.on_step = self._may_send
 
@@ -146,6 +148,7 @@ class Parts:
                 table.remember(execution)
         for kept in replayed.kept.values():
             self.quotas.restore(kept.tenant, running=0 if kept.is_child else 1)
+            self._fails_doomed(kept.execution, kept.tenant)
         timers = ((each.execution, each.timers) for each in replayed.kept.values() if each.timers)
         self.timers.load(timers)
         for execution, gateway, reply in rest.replies:
@@ -172,6 +175,8 @@ class Parts:
         self.table.active[request.execution] = state
         if not request.parent:
             self.quotas.restore(request.tenant, running=1)
+        if self._fails_doomed(request.execution, request.tenant):
+            return
         effects = core.outstanding(state, now_ms)
         if not state.waiting and all(_is_timeout(effect) for effect in effects):
             self.mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
@@ -182,6 +187,13 @@ class Parts:
                 self.timers.set(request.execution, effect.at_ms, effect.kind, effect.token)
             else:
                 self.turns.repeat(state, effect)
+
+    def _fails_doomed(self, execution: str, tenant: str) -> bool:
+        problem = self.shared.doomed.get(execution)
+        if problem is not None:
+            error = ErrorInfo(message=problem, name="WorkflowOperationError")
+            self.mailbox.put_under_way(tenant, Envelope(Fail(execution, error)))
+        return problem is not None
 
     def abandon(self, execution: str, problem: str) -> None:
         """An execution cannot be taken up: it ends with that as its error."""
@@ -226,7 +238,10 @@ class Parts:
         if grown is None:
             return None
         plan = await shared.plans.load(grown.base.plan)
-        return None if isinstance(plan, str) else build(plan, grown, shared.resume_url)
+        if isinstance(plan, str):
+            self.abandon(execution, plan)
+            return None
+        return build(plan, grown, shared.resume_url)
 
     def figures(self) -> dict[str, object]:
         """For `stats`."""

@@ -21,6 +21,7 @@ from penstock.workflow.scope import ResumeUrl, unsigned
 
 RETRY_S = 0.5
 SNAPSHOT_S = 60.0
+DOOMED_MAX = 1_000
 
 
 class Live(Protocol):
@@ -54,6 +55,8 @@ class Shared:
     quarantine: Quarantine = field(init=False)
     sandboxes: Sandboxes = field(init=False)
     static_data: StaticDataStore = field(init=False)
+    doomed: dict[str, str] = field(default_factory=dict)
+    """Executions that cannot go on as they did before memory was given up, and why."""
     live: list[Live] = field(default_factory=list)
     """The partitions to wake after each batch of the connection."""
     _looking: asyncio.Task[None] | None = None
@@ -86,8 +89,14 @@ class Shared:
         if self._looking is not None:
             self._looking.cancel()
 
+    def doom(self, execution: str, why: str) -> None:
+        """Have an execution end with that as its error, once its partition is owned anew."""
+        self.doomed[execution] = why
+        while len(self.doomed) > DOOMED_MAX:
+            del self.doomed[next(iter(self.doomed))]
+
     def _wake_all(self) -> None:
-        for partition in self.live:
+        for partition in tuple(self.live):  # one that gives up leaves the list
             partition.wake()
 
     def _on_connection(self, is_connected: bool) -> None:

@@ -13,9 +13,18 @@ from penstock.actors.journal import Answered, Entry, Fired, Happened, Held, Save
 from penstock.subjects.ids import root_of
 
 
-def cut(entries: Sequence[Entry]) -> int:
-    """The index at which to part `entries`, two or more: the place nearest to the middle at which
-    no cause is parted from what follows from it; the middle where there is none."""
+def parted(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]] | None:
+    """`entries` in two parts, those of an execution only where nothing else can be parted well;
+    None for a single event, which cannot be."""
+    at = _place(entries)
+    if at is None:
+        entries = _loosened(entries)
+        at = _place(entries) or len(entries) // 2
+    return (list(entries[:at]), list(entries[at:])) if at else None
+
+
+def _place(entries: Sequence[Entry]) -> int | None:
+    """The index nearest to the middle at which no cause is parted from what follows from it."""
     lasts = {_family(entry): index for index, entry in enumerate(entries)}
     middle = len(entries) // 2
     places = []
@@ -25,7 +34,30 @@ def cut(entries: Sequence[Entry]) -> int:
             places.append(index)
         if _is_cause(entry):
             tied_up_to = max(tied_up_to, lasts[_family(entry)])
-    return min(places, key=lambda place: abs(place - middle), default=middle)
+    return min(places, key=lambda place: abs(place - middle), default=None)
+
+
+def _loosened(entries: Sequence[Entry]) -> list[Entry]:
+    """The same with each event as an entry of its own, since an execution goes on from any of
+    them. An answer stands behind the event that gave it."""
+    answers: dict[str, list[Answered]] = {}
+    for entry in entries:
+        if isinstance(entry, Answered):
+            answers.setdefault(entry.execution, []).append(entry)
+    loose: list[Entry] = []
+    for entry in entries:
+        if isinstance(entry, Happened):
+            theirs = answers.get(entry.execution, [])
+            for event in entry.events:
+                loose.append(Happened(entry.execution, [event]))
+                if theirs and getattr(event, "is_answered", False):
+                    loose.append(theirs.pop(0))
+        elif not isinstance(entry, Answered):
+            loose.append(entry)
+        elif any(left is entry for left in answers[entry.execution]):
+            answers[entry.execution].remove(entry)
+            loose.append(entry)
+    return loose
 
 
 def _is_cause(entry: Entry) -> bool:

@@ -6,7 +6,7 @@ the journal. A held execution that can never start (its version does not exist) 
 its error, and its parent is told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -60,6 +60,8 @@ class Around(msgspec.Struct, frozen=True):
     wake: Callable[[], None]
     """Something was put in the mailbox from outside of a wake-up."""
     quotas: Quotas
+    doomed: Mapping[str, str]
+    """Executions that may not start any more, and why."""
     on_broken: Callable[[str, Envelope, Exception], None]
     """A message whose handling raised; the execution's state in memory is not to be trusted."""
     before_change: Callable[[str], None]
@@ -79,6 +81,8 @@ class Starts:
 
     def take(self, request: RunRequest, *, is_written: bool) -> None:
         """Start a request, or hold it. `is_written`: it stands in the inputs."""
+        if self._ends_doomed(request):
+            return
         reason = self._admit(request)
         if reason == REFUSED:
             error = ErrorInfo(message=TOO_MANY, name="WorkflowOperationError")
@@ -101,6 +105,8 @@ class Starts:
         if message.problem:
             error = ErrorInfo(message=message.problem, name="WorkflowOperationError")
             self.end_unstarted(request, "error", error)
+            return
+        if self._ends_doomed(request):
             return
         reason = self._admit(request, is_held=True)
         if reason:
@@ -137,6 +143,14 @@ class Starts:
             self._wakeup.answer(request.execution, request.reply, answer_status, error.message)
         if request.parent:
             self.tell(ReturnToParent(request.parent, request.execution, None, error))
+
+    def _ends_doomed(self, request: RunRequest) -> bool:
+        problem = self._around.doomed.get(request.execution)
+        if problem is not None:
+            # What it was to work on may be what no record holds.
+            bare = msgspec.structs.replace(request, items=[], seed=None)
+            self.end_unstarted(bare, "error", ErrorInfo(problem, "WorkflowOperationError"))
+        return problem is not None
 
     def _admit(self, request: RunRequest, *, is_held: bool = False) -> str:
         if request.parent:

@@ -35,7 +35,7 @@ class Fail(msgspec.Struct, frozen=True):
 
 
 class Abandon(msgspec.Struct, frozen=True):
-    """An execution that was taken over cannot be built, so it ends without its state."""
+    """An execution cannot be built from what is stored of it, so it ends without its state."""
 
     execution: str
     problem: str
@@ -146,8 +146,8 @@ class Turns:
     def _want_plan(self, execution: str, tenant: str, plan: str) -> None:
         def loaded(found: Plan | str) -> None:
             if isinstance(found, str):
-                error = ErrorInfo(message=found, name="WorkflowOperationError")
-                self._parked[execution].insert(0, Envelope(Fail(execution, error)))
+                # Failing it would need the version that there is not.
+                self._parked[execution].insert(0, Envelope(Abandon(execution, found)))
             self.unpark(execution, tenant)
 
         self._around.plans.want(plan, loaded)
@@ -190,6 +190,8 @@ class Turns:
         finished = Finished("error", now_ms, error)
         self._wakeup.entries.append(Happened(message.execution, [finished]))
         self._wakeup.transitions += 1
+        self._around.before_change(message.execution)
+        self._table.kept.pop(message.execution, None)
         self._table.end(message.execution)
         self._wakeup.ended.append(message.execution)
         # Its state is what knew whether somebody called it; who did not takes no notice.

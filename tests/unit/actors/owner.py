@@ -57,6 +57,10 @@ class Owner:
         self._owners += 1
         self.shared = Shared(self.bus, self.clock, "local", 1, f"owner-{self._owners}", REGISTRY)
         await self.shared.start()
+        return await self.own_again()
+
+    async def own_again(self) -> Partition:
+        """The same process owns the partition anew."""
         self.partition = Partition(self.shared, 0, self.lost.append)
         await self.partition.own()
         return self.partition

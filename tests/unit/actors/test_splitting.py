@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.actors.execution.events import Finished, Started, Waited
+from penstock.actors.execution.events import Finished, Ran, Started, Waited
 from penstock.actors.journal import RUNS, Answered, Entry, Fired, Happened, Saved
-from penstock.actors.splitting import cut
+from penstock.actors.splitting import parted
 from penstock.subjects import codec, names
 from penstock.subjects.messages import Cancel, ReplyTo, Respond, RunRequest
 from penstock.workflow.document import content_hash
@@ -39,6 +39,7 @@ def fired(execution: str) -> Entry:
 
 
 SAVED = Saved("main", "w", 1, {})
+ANSWERED = Ran(1, [], 1, is_answered=True)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +58,37 @@ SAVED = Saved("main", "w", 1, {})
 def test_a_record_is_parted_near_its_middle_between_causes_and_consequences(
     entries: list[Entry], expected: int
 ) -> None:
-    assert cut(entries) == expected
+    assert parted(entries) == (entries[:expected], entries[expected:])
 
 
 def test_what_cannot_be_parted_well_is_parted_in_the_middle() -> None:
-    assert cut([ends("a"), starts("a-error")]) == 1
-    assert cut([fired("a"), goes_on("b"), goes_on("c"), starts("a")]) == 2
+    for entries in (
+        [ends("a"), starts("a-error")],
+        [fired("a"), goes_on("b"), goes_on("c"), starts("a")],
+    ):
+        half = len(entries) // 2
+        assert parted(entries) == (entries[:half], entries[half:])
+
+
+def test_one_execution_is_parted_between_its_events_and_before_its_end_comes_its_answer() -> None:
+    begins, ran, responds, finished = Started(1), Ran(1, [], 1), ANSWERED, Finished("success", 1)
+    whole = Happened("a", [begins, ran, responds, finished])
+    answer = answered("a")
+
+    assert parted([whole, answer]) == (
+        [Happened("a", [begins]), Happened("a", [ran])],
+        [Happened("a", [responds]), answer, Happened("a", [finished])],
+    )
+    at_the_end = Happened("a", [begins, ran, ran, finished])
+    assert parted([at_the_end, answer]) == (
+        [Happened("a", [begins]), Happened("a", [ran])],
+        [Happened("a", [ran]), Happened("a", [finished]), answer],
+    )
+
+
+def test_a_single_event_cannot_be_parted() -> None:
+    assert parted([ends("a")]) is None
+    assert parted([answered("a")]) is None
 
 
 KINDS = (goes_on, starts, ends, answered, fired)
@@ -73,11 +99,7 @@ def test_parting_again_and_again_comes_to_single_entries(drawn: list[tuple[type,
     entries = [kind(execution) for kind, execution in drawn]
     parts = [entries]
     for _ in entries:
-        parts = [
-            half
-            for part in parts
-            for half in ((part[: cut(part)], part[cut(part) :]) if len(part) > 1 else (part,))
-        ]
+        parts = [half for part in parts for half in (parted(part) or (part,))]
 
     assert [entry for part in parts for entry in part] == entries
     assert all(len(part) == 1 for part in parts)
