@@ -32,8 +32,11 @@ class Asking:
         """Has no answer."""
         self.why_no_step: Callable[[str], str] = lambda execution: ""
         """Why a step is not under way although its execution waits for it; empty: it is."""
+        self.is_under_repair: Callable[[str], bool] = lambda execution: False
+        """Whether an execution is out of the table for a while: it is open, and how it is nobody
+        can tell."""
         self.figures: Callable[[], dict[str, object]] = dict
-        self._kinds: dict[str, Callable[[bytes], bytes]] = {
+        self._kinds: dict[str, Callable[[bytes], bytes | None]] = {
             "state": self._state,
             "reply": self._reply,
             "stats": lambda _: msgspec.json.encode(self.figures()),
@@ -50,19 +53,23 @@ class Asking:
             elif kind == "lease":
                 self.on_lease(message)
             elif kind in self._kinds:
-                self._bus.publish(message.reply, self._kinds[kind](message.payload))
+                answer = self._kinds[kind](message.payload)
+                if answer is not None:
+                    self._bus.publish(message.reply, answer)
         except PenstockError:
             return
 
     def _reply(self, payload: bytes) -> bytes:
-        execution = asks.ask_reply.decode(payload).execution
-        answer = asks.ReplyAnswer(
-            self._replies.get(execution), self._table.is_open(execution), self._up_to()
-        )
-        return asks.reply_answer.encode(answer)
+        asked = asks.ask_reply.decode(payload)
+        execution = asked.execution
+        reply = self._replies.get(execution, asked.gateway, asked.request)
+        is_open = self._table.is_open(execution) or self.is_under_repair(execution)
+        return asks.reply_answer.encode(asks.ReplyAnswer(reply, is_open, self._up_to()))
 
-    def _state(self, payload: bytes) -> bytes:
+    def _state(self, payload: bytes) -> bytes | None:
         execution = asks.ask_state.decode(payload).execution
+        if self.is_under_repair(execution):
+            return None  # it is asked again soon
         answer = asks.StateAnswer(self._view(execution), self._up_to())
         return asks.state_answer.encode(answer)
 

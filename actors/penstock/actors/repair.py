@@ -38,7 +38,7 @@ class Repairs:
         self._table = table
         self._quarantine = quarantine
         self._tried: dict[str, object] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def on_broken(self, execution: str, envelope: Envelope, error: Exception) -> None:
         """`envelope` raised `error` when `execution` handled it (empty: no execution yet)."""
@@ -56,14 +56,18 @@ class Repairs:
         else:
             self._tried[execution] = envelope.message
             self.turns.park(execution, envelope)
-        task = asyncio.ensure_future(self._repair(execution, state.request.tenant))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[execution] = asyncio.ensure_future(
+            self._repair(execution, state.request.tenant)
+        )
 
     @property
     def is_busy(self) -> bool:
         """Whether an execution is out of the table: no snapshot may begin."""
         return bool(self._tasks)
+
+    def is_under_repair(self, execution: str) -> bool:
+        """Whether an open execution is out of the table."""
+        return execution in self._tasks
 
     def forget(self, execution: str) -> None:
         """The execution is over."""
@@ -71,7 +75,7 @@ class Repairs:
 
     def close(self) -> None:
         """Repair nothing any more."""
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
 
     async def _repair(self, execution: str, tenant: str) -> None:
@@ -82,6 +86,11 @@ class Repairs:
                 break
             except BusError:
                 await asyncio.sleep(RETRY_S)
+            except Exception:
+                # Its messages wait for this, and so do snapshots: it may not end halfway.
+                log.exception("%r cannot be made anew yet", execution)
+                await asyncio.sleep(RETRY_S)
+        del self._tasks[execution]
         if state is not None:
             self._table.active[execution] = state
         assert self.turns is not None

@@ -19,6 +19,9 @@ KEEP_BYTES_MAX = 16 * 1024 * 1024
 
 REPLIES: Codec[list[Reply]] = Codec(list[Reply])
 
+_Key = tuple[str, str, int]
+"""Execution, gateway and number of the request there."""
+
 
 class Replies:
     """The replies of one partition."""
@@ -26,7 +29,7 @@ class Replies:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._batches: dict[str, list[Reply]] = {}
-        self._kept: OrderedDict[str, tuple[int, str, Reply]] = OrderedDict()
+        self._kept: OrderedDict[_Key, tuple[int, Reply]] = OrderedDict()
         self._kept_bytes = 0
 
     def add(self, execution: str, to: ReplyTo, response: Respond, now_ms: int) -> None:
@@ -39,22 +42,23 @@ class Replies:
 
     def keep(self, execution: str, gateway: str, reply: Reply, now_ms: int) -> None:
         """Remember a reply that was sent."""
-        self._forget(execution)
-        self._kept[execution] = (now_ms, gateway, reply)
+        key = (execution, gateway, reply.request)
+        self._forget(key)
+        self._kept[key] = (now_ms, reply)
         self._kept_bytes += len(reply.body)
         while len(self._kept) > KEEP_MAX or self._kept_bytes > KEEP_BYTES_MAX:
             self._forget(next(iter(self._kept)))
 
-    def get(self, execution: str) -> Reply | None:
-        """The kept reply of an execution."""
-        found = self._kept.get(execution)
-        return found[2] if found else None
+    def get(self, execution: str, gateway: str, request: int) -> Reply | None:
+        """The kept reply of an execution to that request."""
+        found = self._kept.get((execution, gateway, request))
+        return found[1] if found else None
 
     def recent(self, since_ms: int) -> list[tuple[str, str, Reply]]:
         """Replies kept since then, as (execution, gateway, reply)."""
         return [
             (execution, gateway, reply)
-            for execution, (at_ms, gateway, reply) in self._kept.items()
+            for (execution, gateway, _), (at_ms, reply) in self._kept.items()
             if at_ms >= since_ms
         ]
 
@@ -78,15 +82,15 @@ class Replies:
     def expire(self, now_ms: int) -> None:
         """Forget what is older than a minute."""
         while self._kept:
-            execution, (at_ms, _, _) = next(iter(self._kept.items()))
+            key, (at_ms, _) = next(iter(self._kept.items()))
             if at_ms > now_ms - KEEP_MS:
                 return
-            self._forget(execution)
+            self._forget(key)
 
-    def _forget(self, execution: str) -> None:
-        found = self._kept.pop(execution, None)
+    def _forget(self, key: _Key) -> None:
+        found = self._kept.pop(key, None)
         if found is not None:
-            self._kept_bytes -= len(found[2].body)
+            self._kept_bytes -= len(found[1].body)
 
     def _one_by_one(self, gateway: str, batch: list[Reply]) -> None:
         """Together they were too large; one that is too large alone is left to the history."""

@@ -167,7 +167,8 @@ class Replies:
     async def _ask(self, waiting: Waiting) -> None:
         partition = partition_of(root_of(waiting.execution), self._partitions)
         subject = names.ask(self._region, partition, "reply")
-        question = asks.ask_reply.encode(asks.AskReply(waiting.execution))
+        asked = asks.AskReply(waiting.execution, self._gateway, waiting.number)
+        question = asks.ask_reply.encode(asked)
         # What is stored while the question is under way is none of what the answer speaks of.
         sequence = waiting.sequence
         try:
@@ -177,7 +178,7 @@ class Replies:
             log.debug("no owner answered for %s: %s", waiting.execution, error)
             self.store(waiting)
             return
-        if answer.reply is not None:
+        if answer.reply is not None and answer.reply.request == waiting.number:
             self._metrics.replies_polled += 1
             self._resolve(waiting, answer.reply)
         elif waiting.unstored is not None:

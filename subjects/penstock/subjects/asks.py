@@ -29,9 +29,12 @@ class StateAnswer(msgspec.Struct, array_like=True, gc=False):
 
 
 class AskReply(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Has this execution answered? Asked when a reply may have been lost with an owner."""
+    """Has this execution answered `request` of `gateway`? Asked when a reply may have been lost
+    with an owner. Several requests may wait for one execution: who started it, who resumed it."""
 
     execution: str
+    gateway: str = ""
+    request: int = 0
 
 
 class ReplyAnswer(msgspec.Struct, array_like=True, gc=False):

@@ -119,7 +119,7 @@ def test_a_lost_reply_can_be_asked_for_also_of_the_next_owner() -> None:
         await asyncio.sleep(0.1)
         assert [reply.execution for reply in owner.replies] == ["e1", "e1"]
 
-        question = asks.ask_reply.encode(asks.AskReply("e1"))
+        question = asks.ask_reply.encode(asks.AskReply("e1", "test", 1))
         frame = await owner.bus.request("ask.local.0.reply", question)
 
         reply = asks.reply_answer.decode(frame).reply
@@ -131,7 +131,7 @@ def test_a_lost_reply_can_be_asked_for_also_of_the_next_owner() -> None:
 
 def test_an_answer_whose_record_is_not_stored_yet_does_not_pass_for_lost() -> None:
     async def test(owner: Owner) -> None:
-        question = asks.ask_reply.encode(asks.AskReply("e1"))
+        question = asks.ask_reply.encode(asks.AskReply("e1", "test", 1))
         owner.run("e1", "inline")
         owner.broker.faults.stalled_streams.add("EXEC")
         await asyncio.sleep(0.5)

@@ -18,6 +18,8 @@ from penstock.subjects.messages import Item, ReplyTo, Respond, Resume
 from penstock.workflow.expressions import ExpressionError
 from penstock.workflow.scope import Scope
 
+TAKEN_OVER = "The execution goes on for the call that resumed it, which gets its answer"
+
 _encode = msgspec.json.Encoder().encode
 _JSON = {"content-type": "application/json; charset=utf-8"}
 _SETTINGS = (
@@ -37,10 +39,15 @@ def on_start(turn: Turn) -> bool:
 
 
 def on_resume(turn: Turn, signal: Resume) -> ReplyTo | None:
-    """Answer a resuming call that does not wait for results; else give back who waits."""
-    sleep = turn.state.sleep
-    webhook = (sleep.webhook if sleep else None) or {}
-    return None if _received(turn, signal.reply, webhook) else signal.reply
+    """Answer a resuming call that does not wait for results; else give back who waits. An
+    execution answers one request at its end: who waited before hears that another does now."""
+    state = turn.state
+    webhook = (state.sleep.webhook if state.sleep else None) or {}
+    if _received(turn, signal.reply, webhook):
+        return None
+    if signal.reply is not None and state.answer_to is not None:
+        turn.effects.append(Answer(state.answer_to, _message(202, TAKEN_OVER)))
+    return signal.reply
 
 
 def _received(turn: Turn, to: ReplyTo | None, webhook: dict[str, Any]) -> bool:
