@@ -31,7 +31,6 @@ from penstock.actors.takeover import Replayed
 from penstock.actors.turns import Turns
 from penstock.actors.wakeup import Wakeup
 from penstock.subjects.bus import Ack
-from penstock.subjects.messages import RunRequest
 
 
 class Bug(NamedTuple):
@@ -97,7 +96,7 @@ def _drop(dispatch: Dispatch) -> None:
 def a_takeover_gives_slots_to_children(self: Parts, state: State, now_ms: int) -> None:
     _restore_execution(self, state, now_ms)
     if state.request.parent:
-        self.quotas.restore(state.request.tenant, running=1)
+        self.quotas.restore(state.request.tenant, f"{state.request.execution} as a child")
 
 
 def a_takeover_forgets_who_has_ended(self: Parts, replayed: Replayed) -> None:
@@ -173,13 +172,13 @@ def slots_are_never_doubted(self: Quotas, tenant: str) -> None:
     pass
 
 
-def the_slot_of_a_failed_execution_is_lost(self: Wakeup, request: RunRequest) -> None:
-    self._table.end(request.execution)
-    self.ended.append(request.execution)
+def the_slot_of_a_failed_execution_is_lost(self: Wakeup, execution: str) -> None:
+    self._table.end(execution)
+    self.ended.append(execution)
     last = self.told[-1].events[-1]
     assert isinstance(last, Finished)
-    if not request.parent and last.status == "success":
-        self._on_end(request.tenant)
+    if last.status == "success":
+        self._on_end(execution)
 
 
 async def the_watermark_moves_before_the_rows(self: Writer, connection: Any, batch: Any) -> None:

@@ -147,7 +147,8 @@ class Parts:
             if not table.is_open(execution) and execution not in replayed.grown:
                 table.remember(execution)
         for kept in replayed.kept.values():
-            self.quotas.restore(kept.tenant, running=0 if kept.is_child else 1)
+            if not kept.is_child:
+                self.quotas.restore(kept.tenant, kept.execution)
             self._fails_doomed(kept.execution, kept.tenant)
         timers = ((each.execution, each.timers) for each in replayed.kept.values() if each.timers)
         self.timers.load(timers)
@@ -174,7 +175,7 @@ class Parts:
         request = state.request
         self.table.active[request.execution] = state
         if not request.parent:
-            self.quotas.restore(request.tenant, running=1)
+            self.quotas.restore(request.tenant, request.execution)
         if self._fails_doomed(request.execution, request.tenant):
             return
         effects = core.outstanding(state, now_ms)
@@ -205,7 +206,7 @@ class Parts:
         for waiting in list(self.table.held.values()):
             if waiting.reason == "concurrency":
                 request = waiting.request
-                self.quotas.restore(request.tenant, held=request.execution)
+                self.quotas.restore(request.tenant, request.execution, is_held=True)
             else:
                 self.turns.starts.wait_again(waiting)
 

@@ -38,12 +38,14 @@ class _Quota:
         "running",
         "slots",
         "steps",
+        "tenant",
         "tokens",
         "waiting",
         "waiting_max",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
         self.is_concurrency_limited = False
         self.is_rate_limited = False
         self.known_until_s = 0.0
@@ -56,10 +58,15 @@ class _Quota:
         self.steps: deque[Dispatch] = deque()
         self.asking: asyncio.Task[None] | None = None
 
+    @property
+    def wanted(self) -> int:
+        """How many slots would be in use if there were enough."""
+        return self.running + len(self.waiting)
+
 
 class Quotas:
-    """See the module's text. `on_free(tenant, execution)`: a held execution may start;
-    `on_step(dispatch)`: a step that waited may be sent."""
+    """See the module's text. `on_free(tenant, execution)`: a held execution has a slot and may
+    start; `on_step(dispatch)`: a step that waited may be sent."""
 
     def __init__(self, bus: Bus, region: str, partitions: int, number: int) -> None:
         self.on_free: Callable[[str, str], None] = lambda tenant, execution: None
@@ -69,14 +76,20 @@ class Quotas:
         self._partitions = partitions
         self._holder = f"p{number}"
         self._quotas: dict[str, _Quota] = {}
+        self._counted: dict[str, _Quota] = {}
+        """Executions that have a slot or wait for one."""
 
     def admit(self, tenant: str, execution: str, *, is_held: bool = False) -> str:
-        """Why `execution` may not start now, and it is queued; empty: it may, and counts.
+        """Why `execution` may not start now, and it is queued; empty: it may, and has a slot.
 
         `REFUSED`: it is not queued either, since too many are."""
         quota = self._quotas.get(tenant)
         if quota is None:
             quota = self._learn(tenant)
+        if is_held and execution in self._counted:
+            if execution not in quota.waiting:
+                return ""  # its slot was given to it when it was let go
+            del quota.waiting[execution]
         if quota.is_concurrency_limited:
             is_behind = bool(quota.waiting) and not is_held
             if quota.running >= quota.slots or is_behind:
@@ -84,32 +97,37 @@ class Quotas:
                     return REFUSED
                 quota.waiting[execution] = None
                 quota.waiting.move_to_end(execution, last=not is_held)
-                self._ask_soon(tenant, quota)
+                self._counted[execution] = quota
+                self._ask_soon(quota)
                 return "concurrency"
         quota.running += 1
+        self._counted[execution] = quota
         return ""
 
-    def ended(self, tenant: str) -> None:
-        """One that was admitted is over."""
-        quota = self._quotas[tenant]
+    def ended(self, execution: str) -> None:
+        """It is over, or waits for something else: it has no slot any more, and wants none.
+
+        Whoever ends an execution says so, and need not know whether it had one."""
+        quota = self._counted.pop(execution, None)
+        if quota is None:
+            return
+        if execution in quota.waiting:
+            del quota.waiting[execution]
+            return
         quota.running -= 1
         if quota.waiting:
-            self._free(tenant, quota)
+            self._free(quota)
 
-    def withdraw(self, tenant: str, execution: str) -> None:
-        """One that may wait for a slot will not be started."""
-        quota = self._quotas.get(tenant)
-        if quota is not None:
-            quota.waiting.pop(execution, None)
-
-    def restore(self, tenant: str, *, running: int = 0, held: str = "") -> None:
+    def restore(self, tenant: str, execution: str, *, is_held: bool = False) -> None:
         """What a takeover found running, or held."""
         quota = self._quotas.get(tenant) or self._learn(tenant)
-        quota.running += running
-        if held:
+        self._counted[execution] = quota
+        if is_held:
             # There was a limit a moment ago, so there is one until its actor says otherwise.
             quota.is_concurrency_limited = True
-            quota.waiting[held] = None
+            quota.waiting[execution] = None
+        else:
+            quota.running += 1
 
     def may_send(self, dispatch: Dispatch) -> bool:
         """Whether a step may go now; else it is kept and given to `on_step` later."""
@@ -120,7 +138,7 @@ class Quotas:
             quota.tokens -= 1
             return True
         quota.steps.append(dispatch)
-        self._ask_soon(dispatch.step.tenant, quota)
+        self._ask_soon(quota)
         return False
 
     def tell(self, tenant: str) -> None:
@@ -132,9 +150,9 @@ class Quotas:
     def tick(self) -> None:
         """Once a second: renew what is known and what is wanted."""
         now_s = asyncio.get_running_loop().time()
-        for tenant, quota in self._quotas.items():
+        for quota in self._quotas.values():
             if quota.is_concurrency_limited or quota.steps or now_s >= quota.known_until_s:
-                self._ask_soon(tenant, quota)
+                self._ask_soon(quota)
 
     def close(self) -> None:
         """Ask no more."""
@@ -143,23 +161,20 @@ class Quotas:
                 quota.asking.cancel()
 
     def _learn(self, tenant: str) -> _Quota:
-        quota = self._quotas[tenant] = _Quota()
-        self._ask_soon(tenant, quota)
+        quota = self._quotas[tenant] = _Quota(tenant)
+        self._ask_soon(quota)
         return quota
 
-    def _ask_soon(self, tenant: str, quota: _Quota) -> None:
+    def _ask_soon(self, quota: _Quota) -> None:
         if quota.asking is None:
-            quota.asking = asyncio.ensure_future(self._ask(tenant, quota))
+            quota.asking = asyncio.ensure_future(self._ask(quota))
 
-    async def _ask(self, tenant: str, quota: _Quota) -> None:
+    async def _ask(self, quota: _Quota) -> None:
+        wanted = quota.wanted
         try:
-            wanted = quota.running + len(quota.waiting)
-            slots = await self._question(tenant, SLOTS, wanted, quota.running)
-            quota.is_concurrency_limited = slots.limited
-            quota.slots = slots.granted
-            quota.waiting_max = -(-slots.waiting // self._partitions) if slots.waiting >= 0 else -1
+            slots = await self._ask_slots(quota, wanted)
             tokens = STEPS_LEASE if quota.steps else 0
-            steps = await self._question(tenant, STEPS, tokens, 0)
+            steps = await self._question(quota.tenant, STEPS, tokens, 0)
             quota.is_rate_limited = steps.limited
             quota.tokens += steps.granted
             now_s = asyncio.get_running_loop().time()
@@ -168,7 +183,14 @@ class Quotas:
             return  # nobody answers now: what is known goes on to hold
         finally:
             quota.asking = None
-        self._free(tenant, quota)
+        self._free(quota)
+
+    async def _ask_slots(self, quota: _Quota, wanted: int) -> asks.LeaseAnswer:
+        answer = await self._question(quota.tenant, SLOTS, wanted, quota.running)
+        quota.is_concurrency_limited = answer.limited
+        quota.slots = answer.granted
+        quota.waiting_max = -(-answer.waiting // self._partitions) if answer.waiting >= 0 else -1
+        return answer
 
     async def _question(self, tenant: str, kind: str, tokens: int, using: int) -> asks.LeaseAnswer:
         partition = partition_of(f"tenant/{tenant}", self._partitions)
@@ -177,13 +199,15 @@ class Quotas:
         answer = await self._bus.request(subject, asks.ask_lease.encode(question))
         return asks.lease_answer.decode(answer)
 
-    def _free(self, tenant: str, quota: _Quota) -> None:
+    def _free(self, quota: _Quota) -> None:
         """Let go what may go."""
         count = len(quota.waiting)
         if quota.is_concurrency_limited:
             count = min(count, quota.slots - quota.running)
         for _ in range(count):
-            self.on_free(tenant, quota.waiting.popitem(last=False)[0])
+            execution, _ = quota.waiting.popitem(last=False)
+            quota.running += 1
+            self.on_free(quota.tenant, execution)
         while quota.steps and (quota.tokens > 0 or not quota.is_rate_limited):
             quota.tokens -= 1 if quota.is_rate_limited else 0
             self.on_step(quota.steps.popleft())

@@ -136,9 +136,7 @@ class Starts:
         self._wakeup.told.append(Told(request, None, events))
         self._wakeup.transitions += 2
         self._table.held.pop(request.execution, None)
-        self._around.quotas.withdraw(request.tenant, request.execution)
-        self._table.end(request.execution)
-        self._wakeup.ended.append(request.execution)
+        self._wakeup.end(request.execution)
         if request.reply is not None:
             self._wakeup.answer(request.execution, request.reply, answer_status, error.message)
         if request.parent:
@@ -174,8 +172,6 @@ class Starts:
             self._around.on_broken("", Envelope(request), error)
             info = ErrorInfo(message=f"Penstock failed: {error!r}", name="internal")
             self.end_unstarted(request, "error", info)
-            if not request.parent:
-                self._around.quotas.ended(request.tenant)
             return
         if not is_written:
             started = turn.events[0]
@@ -185,8 +181,7 @@ class Starts:
         self._wakeup.record(state, turn)
 
     def _wait_for_plan(self, request: RunRequest) -> None:
-        if not request.parent:
-            self._around.quotas.ended(request.tenant)  # admitted in vain; it asks again
+        self._around.quotas.ended(request.execution)  # admitted in vain; it asks again
         self._load(request)
 
     def _load(self, request: RunRequest) -> None:

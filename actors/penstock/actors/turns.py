@@ -192,8 +192,7 @@ class Turns:
         self._wakeup.transitions += 1
         self._around.before_change(message.execution)
         self._table.kept.pop(message.execution, None)
-        self._table.end(message.execution)
-        self._wakeup.ended.append(message.execution)
+        self._wakeup.end(message.execution)
         # Its state is what knew whether somebody called it; who did not takes no notice.
         parent, _dash, number = message.execution.rpartition("-")
         if number.isdigit():

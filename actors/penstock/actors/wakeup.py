@@ -77,7 +77,7 @@ class Wakeup:
             self._keep(state, effect)
         if state.is_finished:
             if events:
-                self.end(request)
+                self.end(request.execution)
         elif turn.more:
             self._mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
 
@@ -95,12 +95,11 @@ class Wakeup:
         else:
             self.within.append((state, effect))
 
-    def end(self, request: RunRequest) -> None:
-        """An execution is over."""
-        self._table.end(request.execution)
-        self.ended.append(request.execution)
-        if not request.parent:
-            self._on_end(request.tenant)
+    def end(self, execution: str) -> None:
+        """An execution is over, whether it had started or not."""
+        self._table.end(execution)
+        self.ended.append(execution)
+        self._on_end(execution)
 
     def answer(self, execution: str, to: ReplyTo, status: int, message: str) -> None:
         """Answer a request with a message that the core has no part in."""

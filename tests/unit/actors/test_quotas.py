@@ -1,0 +1,154 @@
+"""Partitions keep to a tenant's limits together, and what is free is used."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from penstock.actors import tenant as actor
+from penstock.actors.execution import answers
+from penstock.actors.quotas import REFUSED, Quotas
+from penstock.actors.tenant import TenantState
+from penstock.subjects import asks
+from penstock.subjects.bus import Message
+from penstock.subjects.bus_memory import MemoryBus
+from penstock.subjects.memory_broker import Faults, MemoryBroker
+from penstock.subjects.messages import Cancel, TenantLimits
+from tests.simulation import virtual
+from tests.unit.actors.owner import Owner, ends, owned
+
+ANSWER_S = 0.005
+"""A question waits for the append of the tenant's partition."""
+
+
+class Tenant:
+    """The actor of one tenant and the partitions that ask it."""
+
+    def __init__(self, limits: TenantLimits, partitions: int) -> None:
+        self.state = TenantState(limits)
+        self.questions: list[asks.AskLease] = []
+        self.is_away = False
+        self.running: set[str] = set()
+        self.refused: set[str] = set()
+        self._held: dict[str, Quotas] = {}
+        self._broker = MemoryBroker(Faults())
+        self._bus = MemoryBus(self._broker)
+        self._bus.subscribe("ask.local.*.lease", self._on_ask)
+        self.partitions = [self._partition(number, partitions) for number in range(partitions)]
+
+    def _partition(self, number: int, partitions: int) -> Quotas:
+        quotas = Quotas(MemoryBus(self._broker), "local", partitions, number)
+
+        def may_start(tenant: str, execution: str) -> None:
+            if not quotas.admit(tenant, execution, is_held=True):
+                self.running.add(execution)
+
+        quotas.on_free = may_start
+        return quotas
+
+    def take_over(self, number: int) -> Quotas:
+        """The owner of a partition dies; whoever follows finds nothing open."""
+        self.partitions[number].close()
+        self.partitions[number] = self._partition(number, len(self.partitions))
+        return self.partitions[number]
+
+    def run(self, number: int, *executions: str) -> None:
+        """Executions come to a partition."""
+        for execution in executions:
+            reason = self.partitions[number].admit("main", execution)
+            if reason == REFUSED:
+                self.refused.add(execution)
+            elif not reason:
+                self.running.add(execution)
+
+    def end(self, number: int, *executions: str) -> None:
+        """Executions end, wherever they have got to."""
+        for execution in executions:
+            self.running.discard(execution)
+            self.partitions[number].ended(execution)
+
+    async def warm(self) -> None:
+        """All partitions learn of the limits."""
+        for number in range(len(self.partitions)):
+            self.run(number, f"warm-{number}")
+        await self.tick(1)
+        for number in range(len(self.partitions)):
+            self.end(number, f"warm-{number}")
+        await self.tick(2)
+        self.questions.clear()
+        self.refused.clear()
+
+    async def tick(self, seconds: int) -> None:
+        """Time passes."""
+        for _ in range(seconds):
+            for quotas in self.partitions:
+                quotas.tick()
+            await asyncio.sleep(1)
+
+    def are_gateways_refused(self) -> bool:
+        """Whether a gateway that asks for tokens gets none."""
+        lease, _ = actor.ask(self.state, asks.AskLease("main", "webhooks", 8), _now_ms())
+        return lease.limited
+
+    def _on_ask(self, message: Message) -> None:
+        if self.is_away:
+            return
+        question = asks.ask_lease.decode(message.payload)
+        self.questions.append(question)
+        answer, _ = actor.ask(self.state, question, _now_ms())
+        frame = asks.lease_answer.encode(answer)
+        loop = asyncio.get_running_loop()
+        loop.call_later(ANSWER_S, self._bus.publish, message.reply, frame)
+
+
+def _now_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)
+
+
+def shared(
+    limits: TenantLimits, test: Callable[[Tenant], Awaitable[None]], *, partitions: int = 2
+) -> None:
+    """Run a test with a tenant, in virtual time."""
+
+    async def main() -> None:
+        tenant = Tenant(limits, partitions)
+        await tenant.warm()
+        await test(tenant)
+
+    virtual.run(main())
+
+
+def test_who_ends_after_it_was_let_go_and_before_it_starts_gives_its_slot_back() -> None:
+    async def test(tenant: Tenant) -> None:
+        tenant.run(0, "a0", "a1", "a2")
+        await asyncio.sleep(0.1)
+        tenant.partitions[0].on_free = lambda tenant, execution: None
+        tenant.end(0, "a0")
+        tenant.end(0, "a1")
+
+        assert tenant.partitions[0].admit("main", "a2", is_held=True) == ""
+        assert tenant.partitions[0].admit("main", "a3") == "concurrency"
+
+    shared(TenantLimits("main", concurrency=1), test)
+
+
+def test_an_abandoned_execution_gives_its_slot_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_at_end(*_: object) -> None:
+        raise RuntimeError("this answer cannot be made")
+
+    async def test(owner: Owner) -> None:
+        owner.signal(TenantLimits("main", concurrency=1))
+        owner.run("e1", "called")
+        await asyncio.sleep(5)
+        with monkeypatch.context() as patch:
+            patch.setattr(answers, "at_end", raise_at_end)
+            owner.signal(Cancel("e1"))
+            await asyncio.sleep(2)
+        assert ends(owner) == {"e1": "error"}
+
+        owner.run("e2", "inline")
+        await asyncio.sleep(10)
+
+        assert ends(owner)["e2"] == "success"
+
+    owned(test)
