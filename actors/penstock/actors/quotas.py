@@ -184,8 +184,12 @@ class Quotas:
         finally:
             quota.asking = None
         self._free(quota)
+        if quota.is_concurrency_limited and quota.running > wanted:
+            self._ask_soon(quota)  # more than it counts started before the limit was known
 
     async def _ask_slots(self, quota: _Quota, wanted: int) -> asks.LeaseAnswer:
+        # What is not asked for may be another's before the answer is here.
+        quota.slots = min(quota.slots, wanted)
         answer = await self._question(quota.tenant, SLOTS, wanted, quota.running)
         quota.is_concurrency_limited = answer.limited
         quota.slots = answer.granted

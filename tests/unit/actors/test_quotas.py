@@ -118,6 +118,42 @@ def shared(
     virtual.run(main())
 
 
+def test_what_a_partition_no_longer_wants_is_not_used_there_while_another_gets_it() -> None:
+    async def test(tenant: Tenant) -> None:
+        tenant.run(0, *(f"a{n}" for n in range(10)))
+        await tenant.tick(2)
+        assert len(tenant.running) == 10
+        tenant.end(0, *(f"a{n}" for n in range(9)))
+
+        tenant.partitions[0].tick()  # one is wanted now: nine are given back
+        await asyncio.sleep(ANSWER_S / 2)
+        tenant.run(0, *(f"b{n}" for n in range(9)))
+        tenant.run(1, *(f"c{n}" for n in range(9)))
+        tenant.partitions[1].tick()
+        await asyncio.sleep(0.1)
+
+        assert len(tenant.running) == 10
+
+    shared(TenantLimits("main", concurrency=10), test)
+
+
+def test_what_started_before_the_limit_was_known_is_told_at_once() -> None:
+    async def test(tenant: Tenant) -> None:
+        quotas = tenant.take_over(0)
+        tenant.run(0, "a0")
+        await asyncio.sleep(ANSWER_S / 2)
+        tenant.run(0, *(f"a{n}" for n in range(1, 10)))
+        await asyncio.sleep(0.1)
+
+        tenant.run(1, "b0")
+        await asyncio.sleep(0.1)
+
+        assert "b0" not in tenant.running
+        assert quotas.admit("main", "a10") == "concurrency"
+
+    shared(TenantLimits("main", concurrency=10), test)
+
+
 def test_who_ends_after_it_was_let_go_and_before_it_starts_gives_its_slot_back() -> None:
     async def test(tenant: Tenant) -> None:
         tenant.run(0, "a0", "a1", "a2")
