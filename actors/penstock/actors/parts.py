@@ -21,7 +21,7 @@ from penstock.actors.shared import Shared
 from penstock.actors.sleepers import Sleepers
 from penstock.actors.snapshot import Rest
 from penstock.actors.snapshotting import Snapshotting
-from penstock.actors.starts import Around, Release
+from penstock.actors.starts import TOO_MANY, Around, Release
 from penstock.actors.table import Table
 from penstock.actors.takeover import Grown, Replayed, Takeover, build
 from penstock.actors.tenancy import Asked, Tenancy
@@ -93,6 +93,7 @@ class Parts:
         self.asking.why_no_step = self._why_no_step
         self.asking.is_under_repair = self.repairs.is_under_repair
         self.quotas.on_free = self._may_start
+        self.quotas.on_refused = self._may_not_start
         self.quotas.on_step = self._may_send
 
     def _rest(self) -> Rest:
@@ -108,6 +109,10 @@ class Parts:
 
     def _may_start(self, tenant: str, execution: str) -> None:
         self.mailbox.put_under_way(tenant, Envelope(Release(execution)))
+        self._wake()
+
+    def _may_not_start(self, tenant: str, execution: str) -> None:
+        self.mailbox.put_under_way(tenant, Envelope(Release(execution, TOO_MANY, 429)))
         self._wake()
 
     def _may_send(self, dispatch: Dispatch) -> None:

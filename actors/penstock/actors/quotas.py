@@ -2,9 +2,10 @@
 
 Concurrency counts executions that nobody called (a child runs in its parent's slot). Over it, an
 execution is held with the reason `concurrency` and starts, in order, when one ends. Only so many
-may be held: each partition has its part of the tenant's limit, and what is beyond is refused. The
-gateways refuse it first, as soon as they hear of it (`tenant`). Steps beyond
-a tenant's rate wait for tokens. The rate of executions is the gateways' to refuse.
+may be held: each partition has its part of the tenant's limit, and what is beyond is refused, once
+the actor has said that no slot is free. The gateways refuse it first, as soon as they hear of it
+(`tenant`). Steps beyond a tenant's rate wait for tokens. The rate of executions is the gateways' to
+refuse.
 
 Until the tenant's actor has answered once, and while nobody can answer, work goes on with what is
 known: an outage of the limiter must not become an outage of the work.
@@ -34,6 +35,7 @@ class _Quota:
         "asking",
         "is_concurrency_limited",
         "is_rate_limited",
+        "is_short",
         "known_until_s",
         "running",
         "slots",
@@ -48,12 +50,15 @@ class _Quota:
         self.tenant = tenant
         self.is_concurrency_limited = False
         self.is_rate_limited = False
+        self.is_short = False
+        """Whether fewer slots were granted than wanted, or nobody could say."""
         self.known_until_s = 0.0
         self.running = 0
         self.slots = 0
         self.tokens = 0
-        self.waiting: OrderedDict[str, None] = OrderedDict()
-        """Executions, the one that starts next first."""
+        self.waiting: OrderedDict[str, bool] = OrderedDict()
+        """Executions, the one that starts next first, and whether it may wait: who may not wants
+        to know whether a slot is free."""
         self.waiting_max = -1
         self.steps: deque[Dispatch] = deque()
         self.asking: asyncio.Task[None] | None = None
@@ -63,13 +68,20 @@ class _Quota:
         """How many slots would be in use if there were enough."""
         return self.running + len(self.waiting)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more may wait."""
+        return 0 <= self.waiting_max <= len(self.waiting)
+
 
 class Quotas:
     """See the module's text. `on_free(tenant, execution)`: a held execution has a slot and may
-    start; `on_step(dispatch)`: a step that waited may be sent."""
+    start; `on_refused(tenant, execution)`: there is none for a held execution, and it may not wait;
+    `on_step(dispatch)`: a step that waited may be sent."""
 
     def __init__(self, bus: Bus, region: str, partitions: int, number: int) -> None:
         self.on_free: Callable[[str, str], None] = lambda tenant, execution: None
+        self.on_refused: Callable[[str, str], None] = lambda tenant, execution: None
         self.on_step: Callable[[Dispatch], None] = lambda dispatch: None
         self._bus = bus
         self._region = region
@@ -93,9 +105,10 @@ class Quotas:
         if quota.is_concurrency_limited:
             is_behind = bool(quota.waiting) and not is_held
             if quota.running >= quota.slots or is_behind:
-                if not is_held and 0 <= quota.waiting_max <= len(quota.waiting):
+                may_wait = is_held or not quota.is_full
+                if not may_wait and quota.is_short:
                     return REFUSED
-                quota.waiting[execution] = None
+                quota.waiting[execution] = may_wait
                 quota.waiting.move_to_end(execution, last=not is_held)
                 self._counted[execution] = quota
                 self._ask_soon(quota)
@@ -117,6 +130,8 @@ class Quotas:
         quota.running -= 1
         if quota.waiting:
             self._free(quota)
+        elif _is_wanted_elsewhere(quota):
+            self._ask_soon(quota)
 
     def restore(self, tenant: str, execution: str, *, is_held: bool = False) -> None:
         """What a takeover found running, or held."""
@@ -125,7 +140,7 @@ class Quotas:
         if is_held:
             # There was a limit a moment ago, so there is one until its actor says otherwise.
             quota.is_concurrency_limited = True
-            quota.waiting[execution] = None
+            quota.waiting[execution] = True
         else:
             quota.running += 1
 
@@ -180,18 +195,24 @@ class Quotas:
             now_s = asyncio.get_running_loop().time()
             quota.known_until_s = now_s + min(slots.ttl_ms, steps.ttl_ms) / 1000
         except (BusError, CodecError):
-            return  # nobody answers now: what is known goes on to hold
+            # Nobody answers now: what is known goes on to hold.
+            quota.is_short = True
+            self._refuse(quota)
+            return
         finally:
             quota.asking = None
         self._free(quota)
-        if quota.is_concurrency_limited and quota.running > wanted:
-            self._ask_soon(quota)  # more than it counts started before the limit was known
+        if quota.is_short:
+            self._refuse(quota)
+        if _is_outdated(quota, wanted):
+            self._ask_soon(quota)
 
     async def _ask_slots(self, quota: _Quota, wanted: int) -> asks.LeaseAnswer:
         # What is not asked for may be another's before the answer is here.
         quota.slots = min(quota.slots, wanted)
         answer = await self._question(quota.tenant, SLOTS, wanted, quota.running)
         quota.is_concurrency_limited = answer.limited
+        quota.is_short = answer.limited and answer.granted < wanted
         quota.slots = answer.granted
         quota.waiting_max = -(-answer.waiting // self._partitions) if answer.waiting >= 0 else -1
         return answer
@@ -209,9 +230,34 @@ class Quotas:
         if quota.is_concurrency_limited:
             count = min(count, quota.slots - quota.running)
         for _ in range(count):
-            execution, _ = quota.waiting.popitem(last=False)
+            execution, _may_wait = quota.waiting.popitem(last=False)
             quota.running += 1
             self.on_free(quota.tenant, execution)
         while quota.steps and (quota.tokens > 0 or not quota.is_rate_limited):
             quota.tokens -= 1 if quota.is_rate_limited else 0
             self.on_step(quota.steps.popleft())
+
+    def _refuse(self, quota: _Quota) -> None:
+        """No slot is free: those who may not wait go, but for as many as there is room for now."""
+        unsure = [execution for execution, may_wait in quota.waiting.items() if not may_wait]
+        for execution in unsure:
+            del quota.waiting[execution]
+        for execution in unsure:
+            if quota.is_full:
+                del self._counted[execution]
+                self.on_refused(quota.tenant, execution)
+            else:
+                quota.waiting[execution] = True
+
+
+def _is_wanted_elsewhere(quota: _Quota) -> bool:
+    """Whether a slot must be given back at once: where nothing waits, others are refused for it."""
+    return quota.waiting_max == 0 and quota.wanted < quota.slots
+
+
+def _is_outdated(quota: _Quota, wanted: int) -> bool:
+    """Whether the actor must hear of what came or went while it was told of `wanted`."""
+    if not quota.is_concurrency_limited:
+        return False
+    may_get_more = bool(quota.waiting) and not quota.is_short
+    return may_get_more or quota.running > wanted or _is_wanted_elsewhere(quota)

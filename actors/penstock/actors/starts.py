@@ -44,10 +44,12 @@ LOST = "The called execution ended, but what it returned was lost"
 
 
 class Release(msgspec.Struct, frozen=True):
-    """What a held execution waited for may be there now. `problem`: it never will be."""
+    """What a held execution waited for may be there now. `problem`: it never will be, and `status`
+    is the answer to its request."""
 
     execution: str
     problem: str = ""
+    status: int = 500
 
 
 class Around(msgspec.Struct, frozen=True):
@@ -104,7 +106,7 @@ class Starts:
         request = waiting.request
         if message.problem:
             error = ErrorInfo(message=message.problem, name="WorkflowOperationError")
-            self.end_unstarted(request, "error", error)
+            self.end_unstarted(request, "error", error, answer_status=message.status)
             return
         if self._ends_doomed(request):
             return

@@ -7,7 +7,8 @@ tells again; when slots are short, the others are asked to (`doubted`), since an
 may have left some that nobody uses. A limit of -1 is none, costs nothing, and is said so.
 
 What waits for a slot waits in a partition, and only so many may: while that many do, gateways are
-granted nothing, and partitions end what comes nevertheless (`quotas`).
+granted nothing, and partitions end what comes nevertheless (`quotas`). Where none may, that is left
+to the partitions, which find out whether a slot is free.
 
 Limits and slots are journalled. Who wants how many is told anew each second. Tokens are not
 journalled either: after a takeover the buckets are full, so that at worst one burst is given twice.
@@ -110,7 +111,8 @@ def _slots(state: TenantState, question: AskLease) -> tuple[LeaseAnswer, list[En
 
 
 def _waits_enough(state: TenantState) -> bool:
-    return 0 <= state.limits.waiting <= sum(state.waiting.values()) and bool(state.waiting)
+    # Where nothing may wait, only the partitions know whether something could run.
+    return 0 < state.limits.waiting <= sum(state.waiting.values())
 
 
 def _leased(state: TenantState, question: AskLease, had: int, count: int) -> list[Entry]:

@@ -44,6 +44,7 @@ class Tenant:
                 self.running.add(execution)
 
         quotas.on_free = may_start
+        quotas.on_refused = lambda _, execution: self.refused.add(execution)
         return quotas
 
     def take_over(self, number: int) -> Quotas:
@@ -154,6 +155,101 @@ def test_what_started_before_the_limit_was_known_is_told_at_once() -> None:
     shared(TenantLimits("main", concurrency=10), test)
 
 
+def test_where_nothing_may_wait_what_finds_a_free_slot_runs() -> None:
+    async def test(tenant: Tenant) -> None:
+        for number in range(20):
+            tenant.run(number % 4, f"e{number}")
+            await asyncio.sleep(0.05)
+            tenant.end(number % 4, f"e{number}")
+            await asyncio.sleep(0.05)
+            assert not tenant.are_gateways_refused()
+
+        assert not tenant.refused
+
+    shared(TenantLimits("main", concurrency=2, waiting=0), test, partitions=4)
+
+
+def test_where_nothing_may_wait_a_slot_that_is_left_while_a_question_is_open_is_free() -> None:
+    async def test(tenant: Tenant) -> None:
+        tenant.run(0, "a0")
+        await asyncio.sleep(0.1)
+
+        tenant.partitions[0].tick()
+        await asyncio.sleep(ANSWER_S / 2)
+        tenant.end(0, "a0")
+        await asyncio.sleep(0.1)
+        tenant.run(1, "b0")
+        await asyncio.sleep(0.1)
+
+        assert tenant.running == {"b0"}
+
+    shared(TenantLimits("main", concurrency=1, waiting=0), test)
+
+
+def test_where_nothing_may_wait_what_finds_no_slot_is_refused() -> None:
+    async def test(tenant: Tenant) -> None:
+        tenant.run(0, "a0", "a1", "a2")
+        tenant.run(1, "b0")
+        await asyncio.sleep(0.1)
+        tenant.run(1, "b1")
+
+        assert tenant.running == {"a0", "a1"}
+        assert tenant.refused == {"a2", "b0", "b1"}
+        assert not tenant.are_gateways_refused()
+
+        tenant.end(0, "a0", "a1")
+        await tenant.tick(1)
+        tenant.run(1, "b2", "b3")
+        await asyncio.sleep(0.1)
+        assert tenant.running == {"b2", "b3"}
+
+    shared(TenantLimits("main", concurrency=2, waiting=0), test)
+
+
+def test_where_nothing_may_wait_a_limiter_that_is_away_keeps_nobody_waiting() -> None:
+    async def test(tenant: Tenant) -> None:
+        tenant.is_away = True
+        tenant.run(0, "a0")
+        await tenant.tick(3)
+        assert tenant.refused == {"a0"}
+
+        tenant.is_away = False
+        await tenant.tick(3)
+        tenant.run(0, "a1")
+        await asyncio.sleep(0.1)
+        assert tenant.running == {"a1"}
+
+    shared(TenantLimits("main", concurrency=2, waiting=0), test)
+
+
+def test_a_burst_is_not_refused_before_it_is_known_whether_there_are_slots_for_it() -> None:
+    async def test(tenant: Tenant) -> None:
+        burst = [f"a{n}" for n in range(15)]
+        tenant.run(0, *burst)
+        await asyncio.sleep(0.1)
+
+        assert tenant.running == set(burst[:10])
+        assert tenant.refused == set(burst[11:])  # one of two may wait here
+
+    shared(TenantLimits("main", concurrency=10, waiting=2), test)
+
+
+def test_who_waited_before_less_was_allowed_to_goes_on_waiting() -> None:
+    async def test(tenant: Tenant) -> None:
+        tenant.run(0, "a0", "a1", "a2")
+        await tenant.tick(1)
+        actor.limit(tenant.state, TenantLimits("main", concurrency=1, waiting=0))
+        await tenant.tick(2)
+        tenant.run(0, "a3")
+        assert tenant.refused == {"a3"}
+
+        tenant.end(0, "a0")
+        tenant.end(0, "a1")
+        assert tenant.running == {"a2"}
+
+    shared(TenantLimits("main", concurrency=1, waiting=10), test)
+
+
 def test_who_ends_after_it_was_let_go_and_before_it_starts_gives_its_slot_back() -> None:
     async def test(tenant: Tenant) -> None:
         tenant.run(0, "a0", "a1", "a2")
@@ -186,5 +282,25 @@ def test_an_abandoned_execution_gives_its_slot_back(monkeypatch: pytest.MonkeyPa
         await asyncio.sleep(10)
 
         assert ends(owner)["e2"] == "success"
+
+    owned(test)
+
+
+def test_callers_are_answered_429_where_nothing_may_wait_and_200_where_a_slot_is_free() -> None:
+    async def test(owner: Owner) -> None:
+        owner.signal(TenantLimits("main", concurrency=1, waiting=0))
+        owner.run("e0", "inline")  # with it the partition learns of the limit
+        await asyncio.sleep(5)
+
+        owner.run("e1", "inline")
+        await asyncio.sleep(1)
+        owner.run("e2", "called")
+        owner.run("e3", "inline")
+        await asyncio.sleep(1)
+
+        statuses = {reply.execution: reply.status for reply in owner.replies}
+        assert statuses == {"e0": 200, "e1": 200, "e3": 429}
+        assert set(owner.partition.table.active) == {"e2"}
+        assert not owner.partition.table.held
 
     owned(test)
