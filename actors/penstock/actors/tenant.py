@@ -26,6 +26,9 @@ from penstock.subjects.messages import TenantLimits
 TTL_MS = 2_000
 UNLIMITED_TTL_MS = 5_000
 SLOTS_RETRY_MS = 1_000
+WAITING_TTL_MS = 5_000
+"""A partition tells each second what waits there; the owner of one that has not for so long died,
+and the next one may have nothing to tell."""
 SLOTS = "slots"
 STARTING = ("webhooks", "executions")
 """Kinds of tokens for what starts an execution."""
@@ -33,19 +36,20 @@ STARTING = ("webhooks", "executions")
 
 class TenantState(msgspec.Struct, array_like=True, gc=False):
     """One tenant. `buckets`: kind to (tokens, when that was); `slots`: holder to how many;
-    `waiting`: holder to how many executions wait there for one."""
+    `waiting`: holder to how many executions wait there for one; `told_ms`: when it said so."""
 
     limits: TenantLimits
     slots: dict[str, int] = {}
     buckets: dict[str, tuple[float, int]] = {}
     waiting: dict[str, int] = {}
+    told_ms: dict[str, int] = {}
 
 
 def ask(state: TenantState, question: AskLease, now_ms: int) -> tuple[LeaseAnswer, list[Entry]]:
     """Answer a question for a lease; the entries have been applied."""
     if question.kind == SLOTS:
-        return _slots(state, question)
-    if question.kind in STARTING and _waits_enough(state):
+        return _slots(state, question, now_ms)
+    if question.kind in STARTING and _waits_enough(state, now_ms):
         reason = f"{state.limits.waiting} executions wait already to be started"
         return LeaseAnswer(0, TTL_MS, retry_after_ms=SLOTS_RETRY_MS, reason=reason), []
     rate, burst = _limit(state.limits, question.kind)
@@ -89,17 +93,19 @@ def apply(state: TenantState, entry: Limited | Leased) -> None:
         state.slots.pop(entry.holder, None)
 
 
-def _slots(state: TenantState, question: AskLease) -> tuple[LeaseAnswer, list[Entry]]:
+def _slots(state: TenantState, question: AskLease, now_ms: int) -> tuple[LeaseAnswer, list[Entry]]:
     most = state.limits.concurrency
     had = state.slots.get(question.holder, 0)
     if most < 0:
         state.waiting.clear()
+        state.told_ms.clear()
         entries = _leased(state, question, had, 0) if had else []
         return LeaseAnswer(0, UNLIMITED_TTL_MS, limited=False), entries
     others = sum(state.slots.values()) - had
     granted = max(0, min(question.tokens, most - others))
     entries = _leased(state, question, had, max(granted, question.using))
     state.waiting[question.holder] = question.tokens - granted
+    state.told_ms[question.holder] = now_ms
     room = state.limits.waiting
     if granted >= question.tokens:
         return LeaseAnswer(granted, TTL_MS, waiting=room), entries
@@ -110,9 +116,18 @@ def _slots(state: TenantState, question: AskLease) -> tuple[LeaseAnswer, list[En
     return answer, entries
 
 
-def _waits_enough(state: TenantState) -> bool:
+def _waits_enough(state: TenantState, now_ms: int) -> bool:
     # Where nothing may wait, only the partitions know whether something could run.
-    return 0 < state.limits.waiting <= sum(state.waiting.values())
+    if state.limits.waiting <= 0:
+        return False
+    told_ms = state.told_ms
+    waits = sum(
+        count
+        for holder, count in state.waiting.items()
+        # A clock that jumped makes what is known old as well: it is told anew in a second.
+        if abs(now_ms - told_ms.get(holder, 0)) <= WAITING_TTL_MS
+    )
+    return waits >= state.limits.waiting
 
 
 def _leased(state: TenantState, question: AskLease, had: int, count: int) -> list[Entry]:

@@ -250,6 +250,20 @@ def test_who_waited_before_less_was_allowed_to_goes_on_waiting() -> None:
     shared(TenantLimits("main", concurrency=1, waiting=10), test)
 
 
+def test_what_a_dead_owner_told_to_wait_refuses_callers_for_seconds_only() -> None:
+    async def test(tenant: Tenant) -> None:
+        tenant.run(1, *(f"b{n}" for n in range(6)))
+        await tenant.tick(1)
+        assert tenant.are_gateways_refused()
+        tenant.take_over(1)
+
+        await tenant.tick(6)
+
+        assert not tenant.are_gateways_refused()
+
+    shared(TenantLimits("main", concurrency=1, waiting=5), test, partitions=2)
+
+
 def test_who_ends_after_it_was_let_go_and_before_it_starts_gives_its_slot_back() -> None:
     async def test(tenant: Tenant) -> None:
         tenant.run(0, "a0", "a1", "a2")
