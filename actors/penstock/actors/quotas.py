@@ -8,7 +8,9 @@ the actor has said that no slot is free. The gateways refuse it first, as soon a
 refuse.
 
 Until the tenant's actor has answered once, and while nobody can answer, work goes on with what is
-known: an outage of the limiter must not become an outage of the work.
+known: an outage of the limiter must not become an outage of the work. So a tenant without limits is
+forgotten when nothing of it runs, and one with limits is remembered, for its next burst, but its
+actor is not asked.
 """
 
 import asyncio
@@ -42,6 +44,7 @@ class _Quota:
         "steps",
         "tenant",
         "tokens",
+        "told",
         "waiting",
         "waiting_max",
     )
@@ -55,6 +58,8 @@ class _Quota:
         self.known_until_s = 0.0
         self.running = 0
         self.slots = 0
+        self.told = -1
+        """How many slots the actor knows to be wanted; -1: it may believe anything."""
         self.tokens = 0
         self.waiting: OrderedDict[str, bool] = OrderedDict()
         """Executions, the one that starts next first, and whether it may wait: who may not wants
@@ -158,15 +163,26 @@ class Quotas:
 
     def tell(self, tenant: str) -> None:
         """Let the tenant's actor know what is wanted here: it may count slots that an owner before
-        this one had. Who knows the tenant tells by itself."""
-        if tenant not in self._quotas:
+        this one had. Who has all of its slots in use tells by itself."""
+        quota = self._quotas.get(tenant)
+        if quota is None:
             self._learn(tenant)
+        elif quota.wanted < quota.slots or not quota.wanted:
+            self._ask_soon(quota)
 
     def tick(self) -> None:
         """Once a second: renew what is known and what is wanted."""
         now_s = asyncio.get_running_loop().time()
-        for quota in self._quotas.values():
-            if quota.is_concurrency_limited or quota.steps or now_s >= quota.known_until_s:
+        for quota in list(self._quotas.values()):
+            is_limited = quota.is_concurrency_limited or quota.is_rate_limited
+            is_over = now_s >= quota.known_until_s
+            if not quota.wanted and not quota.steps and quota.asking is None:
+                if is_limited and quota.told == 0:
+                    continue
+                if not is_limited and quota.known_until_s and is_over:
+                    del self._quotas[quota.tenant]
+                    continue
+            if quota.is_concurrency_limited or quota.steps or is_over:
                 self._ask_soon(quota)
 
     def close(self) -> None:
@@ -196,8 +212,9 @@ class Quotas:
             quota.known_until_s = now_s + min(slots.ttl_ms, steps.ttl_ms) / 1000
         except (BusError, CodecError):
             # Nobody answers now: what is known goes on to hold.
-            quota.is_short = True
-            self._refuse(quota)
+            if quota.told < 0:
+                quota.is_short = True
+                self._refuse(quota)
             return
         finally:
             quota.asking = None
@@ -210,7 +227,9 @@ class Quotas:
     async def _ask_slots(self, quota: _Quota, wanted: int) -> asks.LeaseAnswer:
         # What is not asked for may be another's before the answer is here.
         quota.slots = min(quota.slots, wanted)
+        quota.told = -1
         answer = await self._question(quota.tenant, SLOTS, wanted, quota.running)
+        quota.told = wanted
         quota.is_concurrency_limited = answer.limited
         quota.is_short = answer.limited and answer.granted < wanted
         quota.slots = answer.granted

@@ -10,7 +10,7 @@ What waits for a slot waits in a partition, and only so many may: while that man
 granted nothing, and partitions end what comes nevertheless (`quotas`). Where none may, that is left
 to the partitions, which find out whether a slot is free.
 
-Limits and slots are journalled. Who wants how many is told anew each second. Tokens are not
+Limits and slots are journalled. Who wants some tells how many anew each second. Tokens are not
 journalled either: after a takeover the buckets are full, so that at worst one burst is given twice.
 """
 

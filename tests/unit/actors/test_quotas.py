@@ -264,6 +264,55 @@ def test_what_a_dead_owner_told_to_wait_refuses_callers_for_seconds_only() -> No
     shared(TenantLimits("main", concurrency=1, waiting=5), test, partitions=2)
 
 
+def test_nobody_is_asked_about_a_tenant_of_which_nothing_runs() -> None:
+    async def test(tenant: Tenant) -> None:
+        await tenant.tick(60)
+        assert tenant.questions == []
+
+        tenant.run(0, "a0", "a1", "a2")
+        await asyncio.sleep(0.1)
+        assert tenant.running == {"a0", "a1"}
+
+        tenant.end(0, "a0", "a1", "a2")
+        await tenant.tick(2)
+        assert tenant.state.slots == {}
+        tenant.questions.clear()
+        await tenant.tick(60)
+        assert tenant.questions == []
+
+    shared(TenantLimits("main", concurrency=2), test)
+
+
+def test_a_tenant_without_limits_is_forgotten_and_learned_of_anew() -> None:
+    async def test(tenant: Tenant) -> None:
+        await tenant.tick(60)
+        assert len(tenant.questions) <= 4  # one lease may not have been over
+        tenant.questions.clear()
+
+        actor.limit(tenant.state, TenantLimits("main", concurrency=1))
+        tenant.run(0, "a0")
+        await asyncio.sleep(0.1)
+        tenant.run(0, "a1")
+
+        assert tenant.running == {"a0"}
+
+    shared(TenantLimits("main"), test)
+
+
+def test_an_idle_partition_that_is_asked_about_slots_tells_that_it_wants_none() -> None:
+    async def test(tenant: Tenant) -> None:
+        frozen = asks.AskLease("main", "slots", 2, "p0", 2)  # an owner that was overtaken
+        actor.ask(tenant.state, frozen, _now_ms())
+        assert tenant.state.slots == {"p0": 2}
+
+        tenant.partitions[0].tell("main")
+        await asyncio.sleep(0.1)
+
+        assert tenant.state.slots == {}
+
+    shared(TenantLimits("main", concurrency=2), test)
+
+
 def test_who_ends_after_it_was_let_go_and_before_it_starts_gives_its_slot_back() -> None:
     async def test(tenant: Tenant) -> None:
         tenant.run(0, "a0", "a1", "a2")
