@@ -193,6 +193,8 @@ class Parts:
                 self.timers.set(request.execution, effect.at_ms, effect.kind, effect.token)
             else:
                 self.turns.repeat(state, effect)
+        if state.sleep is not None:
+            self.sleepers.fell_asleep([request.execution], now_ms)
 
     def _fails_doomed(self, execution: str, tenant: str) -> bool:
         problem = self.shared.doomed.get(execution)

@@ -1,4 +1,8 @@
-"""Which executions to put away: those in long waits at once, others when they still wait later."""
+"""Which executions to put away: those in long waits at once, others when they still wait later.
+
+Whoever brings a sleeping execution into memory tells it here, or it stays there until it is woken:
+the turn that it fell asleep in, one that changed nothing about that, and a takeover.
+"""
 
 import asyncio
 from collections import deque
@@ -11,7 +15,7 @@ PASSIVATE_AFTER_S = 5.0
 
 
 class Sleepers:
-    """The executions of one partition that have gone to sleep lately."""
+    """The executions of one partition that sleep in memory."""
 
     def __init__(self, table: Table, snapshotting: Snapshotting) -> None:
         self._table = table
@@ -19,7 +23,7 @@ class Sleepers:
         self._slept: deque[tuple[float, str]] = deque()
 
     def fell_asleep(self, executions: list[str], now_ms: int) -> None:
-        """Memory equals the journal now, and these wait for a time or a call."""
+        """Memory equals the journal now, and these may wait for a time or a call."""
         later_s = asyncio.get_running_loop().time() + PASSIVATE_AFTER_S
         for execution in executions:
             state = self._table.active.get(execution)

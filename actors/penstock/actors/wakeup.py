@@ -8,7 +8,7 @@ import msgspec
 
 from penstock.actors.execution import core
 from penstock.actors.execution.effects import Answer, CoreEffect, Dispatch, SaveStatic, SetTimer
-from penstock.actors.execution.events import Event, Waited
+from penstock.actors.execution.events import Event
 from penstock.actors.execution.state import State
 from penstock.actors.journal import Answered, Entry, Happened, Saved
 from penstock.actors.mailbox import Envelope, Mailbox
@@ -69,10 +69,11 @@ class Wakeup:
             self.told.append(Told(request, state.plan, events))
             count = len(events)
             self.transitions += count
-            if type(events[-1]) is Waited:
-                self.slept.append(request.execution)
             if count > 1:
                 self._mailbox.charge(request.tenant, count - 1)
+        if state.sleep is not None:
+            # Also one that a message woke for nothing: it was put away, and is to be again.
+            self.slept.append(request.execution)
         for effect in turn.effects:
             self._keep(state, effect)
         if state.is_finished:

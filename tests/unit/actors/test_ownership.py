@@ -69,6 +69,24 @@ def test_long_waits_are_put_away_and_wake_up_after_a_takeover() -> None:
     owned(test)
 
 
+@pytest.mark.parametrize("slept_s", [1, PASSIVATE_AFTER_S + 3])
+def test_who_has_slept_since_the_last_snapshot_is_put_away_after_a_takeover(slept_s: float) -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("short", "waiting")
+        owner.run("long", "called")
+        await asyncio.sleep(slept_s)
+        owner.kill()
+
+        await owner.take_over()
+        await asyncio.sleep(PASSIVATE_AFTER_S + 3)
+
+        assert set(owner.partition.table.kept) == {"short", "long"}
+        await asyncio.sleep(20)
+        assert ends(owner) == {"short": "success"}
+
+    owned(test)
+
+
 def test_history_and_snapshot_together_allow_the_journal_to_be_trimmed() -> None:
     async def test(owner: Owner) -> None:
         owner.run("e1", "called")

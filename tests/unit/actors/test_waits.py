@@ -41,6 +41,25 @@ def test_the_live_state_says_what_an_execution_waits_for() -> None:
     owned(test)
 
 
+def test_who_is_put_away_and_hears_what_does_not_wake_it_is_put_away_again() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "called")
+        await asyncio.sleep(PASSIVATE_AFTER_S + 3)
+        assert set(owner.partition.table.kept) == {"e1"}
+
+        owner.signal(Resume("e1", [{"json": {}}], suffix="another"))
+        await asyncio.sleep(1)
+        assert set(owner.partition.table.active) == {"e1"}
+        await asyncio.sleep(PASSIVATE_AFTER_S + 3)
+
+        assert set(owner.partition.table.kept) == {"e1"}
+        owner.signal(Resume("e1", [{"json": {}}]))
+        await asyncio.sleep(1)
+        assert owner.partition.table.active["e1"].waiting == "step"
+
+    owned(test)
+
+
 def test_a_step_that_no_host_can_take_says_so() -> None:
     async def test(owner: Owner) -> None:
         owner.run("e1", "dispatched")
