@@ -147,11 +147,7 @@ class Partition(Parts):
         if self in self.shared.live:
             self.shared.live.remove(self)
         self._stop_listening()
-        self.committer.close()
-        self.dispatcher.close()
-        self.quotas.close()
-        self.snapshotting.close()
-        self.repairs.close()
+        self.close_all()
         for handle in (self._alarm, self._ticking):
             if handle is not None:
                 handle.cancel()
@@ -306,10 +302,11 @@ class Partition(Parts):
         self._regulate()
         self.direct.stored()
         self.snapshotting.count(self.wakeup.transitions)
+        self._act()
+        # Not before: it holds answers that may not have arrived, and what is still to be saved.
         now_s = asyncio.get_running_loop().time()
         if self.snapshotting.is_due(now_s) and not self.repairs.is_busy:
             self.snapshotting.begin(self._position())
-        self._act()
         self.want_wake()  # in case this is not within a batch of the connection
 
     async def make_room(self) -> None:

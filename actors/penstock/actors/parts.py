@@ -22,6 +22,7 @@ from penstock.actors.sleepers import Sleepers
 from penstock.actors.snapshot import Rest
 from penstock.actors.snapshotting import Snapshotting
 from penstock.actors.starts import TOO_MANY, Around, Release
+from penstock.actors.static_data import StaticDataStore
 from penstock.actors.table import Table
 from penstock.actors.takeover import Grown, Replayed, Takeover, build
 from penstock.actors.tenancy import Asked, Tenancy
@@ -51,6 +52,7 @@ class Parts:
         self.direct = DirectInbox(self.mailbox, quarantine)
         self.results = Results(self.table, self.mailbox, quarantine)
         self.replies = Replies(bus)
+        self.static_data = StaticDataStore(bus)
         self.quotas = Quotas(bus, region, shared.partitions, number)
         self.committer = Committer(bus, names.journal(region, number), shared.owner)
         self.dispatcher = Dispatcher(bus, region, number, on_refused=self._step_refused)
@@ -105,6 +107,7 @@ class Parts:
             actors={"tenants": self.tenancy.tenants.dump(), "schedules": self.schedules.dump()},
             direct=self.direct.dealt(),
             direct_beyond=self.direct.beyond(),
+            static=self.static_data.waiting(),
         )
 
     def _may_start(self, tenant: str, execution: str) -> None:
@@ -139,7 +142,16 @@ class Parts:
             if type(entry) is Answered:
                 self.replies.add(entry.execution, entry.to, entry.response, now_ms)
             elif type(entry) is Saved:
-                self.shared.static_data.save(entry)
+                self.static_data.save(entry)
+
+    def close_all(self) -> None:
+        """Stop whatever the parts do by themselves."""
+        self.committer.close()
+        self.dispatcher.close()
+        self.quotas.close()
+        self.snapshotting.close()
+        self.repairs.close()
+        self.static_data.close()
 
     # -- after a takeover -----------------------------------------------------------------------
 
@@ -166,11 +178,13 @@ class Parts:
         self.results.received = replayed.done_seq
         self.tenancy.tenants.load(rest.actors.get("tenants", []))
         self.schedules.load(rest.actors.get("schedules", []))
+        for saved in rest.static:
+            self.static_data.save(saved)
         for entry in replayed.others:
             if isinstance(entry, Armed | Fired | Disarmed):
                 self.schedules.replay(entry)
             elif isinstance(entry, Saved):
-                self.shared.static_data.save(entry)
+                self.static_data.save(entry)
             else:
                 self.tenancy.replay(entry)
         self.schedules.set_all_timers()

@@ -10,7 +10,6 @@ from penstock.actors.marks import Marks
 from penstock.actors.plans import Plans
 from penstock.actors.quarantine import Quarantine
 from penstock.actors.sandboxes import Sandboxes
-from penstock.actors.static_data import StaticDataStore
 from penstock.actors.taps import Taps
 from penstock.subjects.bus import Bus
 from penstock.subjects.clock import Clock
@@ -54,7 +53,6 @@ class Shared:
     taps: Taps = field(init=False)
     quarantine: Quarantine = field(init=False)
     sandboxes: Sandboxes = field(init=False)
-    static_data: StaticDataStore = field(init=False)
     doomed: dict[str, str] = field(default_factory=dict)
     """Executions that cannot go on as they did before memory was given up, and why."""
     live: list[Live] = field(default_factory=list)
@@ -68,7 +66,6 @@ class Shared:
         self.taps = Taps(self.bus)
         self.quarantine = Quarantine(self.bus, self.region)
         self.sandboxes = Sandboxes(self.bus, self.clock)
-        self.static_data = StaticDataStore(self.bus)
         self.bus.on_batch(self._wake_all)
         self.bus.on_connection(self._on_connection)
 
@@ -84,7 +81,6 @@ class Shared:
         self.directory.close()
         self.marks.close()
         self.sandboxes.close()
-        self.static_data.close()
         self.live.clear()
         if self._looking is not None:
             self._looking.cancel()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from penstock.actors.journal import Dealt
+from penstock.actors.journal import Dealt, Saved
 from penstock.actors.table import Kept, Table, Waiting, pack
 from penstock.subjects import names
 from penstock.subjects.appending import appended
@@ -36,7 +36,7 @@ LOAD_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 class Rest(msgspec.Struct, array_like=True, gc=False):
     """What a partition has beside its executions, or a part of that. `beyond`: started or held
     executions whose requests stand after `input_seq`. `direct` and `direct_beyond`: the same of
-    those that came straight from gateways (see `actors.direct`)."""
+    those that came straight from gateways (see `actors.direct`). `static`: still to be saved."""
 
     ended: list[str] = []
     beyond: list[str] = []
@@ -44,6 +44,7 @@ class Rest(msgspec.Struct, array_like=True, gc=False):
     actors: dict[str, list[Any]] = {}
     direct: dict[str, Dealt] = {}
     direct_beyond: dict[str, tuple[str, int]] = {}
+    static: list[Saved] = []
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False):
@@ -124,6 +125,7 @@ def split(rest: Rest) -> tuple[Rest, list[Rest]]:
         parts += [Rest(actors={name: some}) for some in _slices(dumped, ACTORS)]
     direct = list(rest.direct_beyond.items())
     parts += [Rest(direct_beyond=dict(some)) for some in _slices(direct, IDS)]
+    parts += [Rest(static=[saved]) for saved in rest.static]
     return Rest(direct=rest.direct), parts
 
 
@@ -135,6 +137,7 @@ def _put_back(rest: Rest, parts: list[Rest]) -> None:
         for name, dumped in part.actors.items():
             rest.actors.setdefault(name, []).extend(dumped)
         rest.direct_beyond |= part.direct_beyond
+        rest.static += part.static
 
 
 def _slices(whole: list[T], size: int) -> Iterator[list[T]]:

@@ -267,6 +267,8 @@ class MemoryBus:
         last = held.last(subject)
         if revision is not None and revision != (last.message.sequence if last else 0):
             raise WrongLastSequenceError(f"wrong last sequence of {subject}")
+        if stream in self.broker.faults.full_streams:
+            raise StreamFullError("maximum bytes exceeded")
         now = asyncio.get_running_loop().time()
         return held.store(subject, value or b"", now, is_deletion=value is None)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from penstock.actors.journal import RUNS
+from penstock.actors.journal import RUNS, Saved
 from penstock.actors.snapshot import HEAD, Head, Rest, Snapshot, SnapshotStore, split
-from penstock.actors.snapshotting import Position, Snapshotting
+from penstock.actors.snapshotting import TRANSITIONS, Position, Snapshotting
 from penstock.actors.table import Table, pack
 from penstock.subjects import names
 from penstock.subjects.bus import OnAck
@@ -212,6 +212,7 @@ def test_what_no_head_could_hold_beside_the_executions_comes_back() -> None:
             ended=["gone"],
             beyond=beyond,
             replies=[(execution, "test", reply) for execution, reply in answers.items()],
+            static=[Saved("main", f"w{n}", n, {"text": "x" * 1_000_000}) for n in range(5)],
             actors={"tenants": list(range(1_000))},
         )
         store = partition.snapshotting.store
@@ -241,6 +242,25 @@ def test_an_owner_that_ends_while_it_waits_for_one_snapshot_begins_no_other() ->
         await last
 
         assert await owner.bus.last("SNAP", HEAD_SUBJECT) == in_force
+
+    owned(test)
+
+
+def test_an_answer_in_the_record_at_which_a_snapshot_stands_outlives_its_owner() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e0", "inline")  # with it the partition has the plan
+        await asyncio.sleep(1)
+        owner.partition.snapshotting.count(TRANSITIONS)
+        owner.run("e1", "inline")
+        await asyncio.sleep(1)
+        assert len(owner.records()[-1]) == 2  # all of e1, and its answer
+        owner.kill()
+
+        await owner.take_over()
+
+        answer = owner.partition.replies.get("e1")
+        assert answer is not None
+        assert answer.status == 200
 
     owned(test)
 

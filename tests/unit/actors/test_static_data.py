@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from penstock.actors.inbox import RESULTS
 from penstock.actors.journal import Saved
+from penstock.actors.snapshotting import TRANSITIONS
 from penstock.actors.static_data import StaticDataStore
 from penstock.subjects import names
 from penstock.subjects.bus_memory import MemoryBus
@@ -58,6 +61,33 @@ def test_what_a_dead_owner_had_not_stored_yet_the_next_one_stores() -> None:
         found = await kept(owner.bus)
         assert found is not None
         assert found.data == {"global": {"n": 2}}
+
+    owned(test)
+
+
+@pytest.mark.parametrize("how", ["at the record that holds it", "later", "at the end"])
+def test_what_waits_to_be_saved_outlives_its_owner_behind_a_snapshot(how: str) -> None:
+    async def test(owner: Owner) -> None:
+        owner.broker.faults.full_streams.add("KV_static")
+        snapshotting = owner.partition.snapshotting
+        await run_two_steps(owner)
+        if how == "at the record that holds it":
+            snapshotting.count(TRANSITIONS)
+        await asyncio.sleep(1)
+        if how == "later":
+            await snapshotting.save_now(owner.partition._position())
+        if how == "at the end":
+            await owner.partition.release()
+        owner.kill()
+
+        owner.broker.faults.full_streams.clear()
+        await owner.take_over()
+        await asyncio.sleep(5)
+
+        found = await kept(owner.bus)
+        assert found is not None
+        assert found.data == {"global": {"n": 2}}
+        assert owner.partition.static_data.waiting() == []
 
     owned(test)
 

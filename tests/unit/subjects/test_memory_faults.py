@@ -5,6 +5,8 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
+import pytest
+
 from penstock.subjects import names
 from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_memory import MemoryBus
@@ -129,6 +131,22 @@ def test_work_is_redelivered_after_its_acknowledgement_time_of_virtual_seconds()
 
         assert [payload for _, payload in taken] == [b"step", b"step"]
         assert 2.9 < taken[1][0] - taken[0][0] < 3.5
+
+    run(scenario, Faults())
+
+
+def test_a_full_bucket_refuses_what_would_change_it_and_is_read_all_the_same() -> None:
+    async def scenario(bus: MemoryBus) -> None:
+        bucket = bus.bucket("static")
+        await bucket.put("key", b"before")
+        bus.broker.faults.full_streams.add("KV_static")
+
+        with pytest.raises(StreamFullError):
+            await bucket.put("key", b"after")
+
+        entry = await bucket.get("key")
+        assert entry is not None
+        assert entry.value == b"before"
 
     run(scenario, Faults())
 
