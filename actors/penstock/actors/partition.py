@@ -25,10 +25,11 @@ from penstock.actors.parts import Parts
 from penstock.actors.shared import Shared
 from penstock.actors.snapshotting import Position
 from penstock.actors.splitting import parted
-from penstock.actors.takeover import Takeover, rebuild
+from penstock.actors.takeover import rebuild
 from penstock.subjects import names
 from penstock.subjects.bus import Subscription
 from penstock.subjects.codec import CodecError
+from penstock.subjects.errors import StreamFullError
 
 TRANSITIONS_MAX = 1_000
 TICK_S = 1.0
@@ -79,13 +80,16 @@ class Partition(Parts):
         """Take the partition over and go live. `WrongLastSequenceError`: somebody else was
         faster; another `BusError`: try again with a new Partition."""
         shared = self.shared
-        takeover = Takeover(shared.bus, shared.region, self.number, accepts_gap=shared.accepts_gap)
-        opened = await takeover.open_epoch(shared.owner, shared.clock.now_ms())
+        try:
+            opened = await self.takeover.open_epoch(shared.owner, shared.clock.now_ms())
+        except StreamFullError:
+            await self.snapshotting.trim_again()  # without an owner nobody else would
+            raise
         self.epoch = opened.record.epoch
         self.committer.begin(opened.sequence)
         self.dispatcher.begin(f"{self.number}-{shared.owner}-{self.epoch}")
         await self.snapshotting.store.fence(self.epoch)
-        replayed = await takeover.replay_opened(self.snapshotting.store, opened)
+        replayed = await self.takeover.replay_opened(self.snapshotting.store, opened)
         states, lost = await rebuild(replayed, shared.plans, shared.resume_url)
         self.restore(replayed)
         self._done_seq = replayed.done_seq

@@ -56,6 +56,7 @@ class Parts:
         self.quotas = Quotas(bus, region, shared.partitions, number)
         self.committer = Committer(bus, names.journal(region, number), shared.owner)
         self.dispatcher = Dispatcher(bus, region, number, on_refused=self._step_refused)
+        self.takeover = Takeover(bus, region, number, accepts_gap=shared.accepts_gap)
         self.snapshotting = Snapshotting(shared, number, table=self.table, take_rest=self._rest)
         self.sleepers = Sleepers(self.table, self.snapshotting)
         self.repairs = Repairs(self.table, quarantine)
@@ -188,6 +189,8 @@ class Parts:
             else:
                 self.tenancy.replay(entry)
         self.schedules.set_all_timers()
+        # What no snapshot has is a reason for one, though nothing may happen any more.
+        self.snapshotting.count(replayed.count)
 
     def restore_execution(self, state: State, now_ms: int) -> None:
         """Take up an execution, and do again what a dead owner may not have done for it."""
@@ -250,20 +253,18 @@ class Parts:
 
     async def rebuild(self, execution: str) -> State | None:
         """The execution as the journal has it up to the last stored record."""
-        shared = self.shared
         # What this partition was owned with is accepted; nothing else can be missing.
-        takeover = Takeover(shared.bus, shared.region, self.number, accepts_gap=shared.accepts_gap)
-        replayed = await takeover.replay(self.snapshotting.store, self.committer.sequence)
+        replayed = await self.takeover.replay(self.snapshotting.store, self.committer.sequence)
         grown = replayed.grown.get(execution)
         if grown is None and execution in replayed.kept:
             grown = Grown(replayed.kept[execution], [])
         if grown is None:
             return None
-        plan = await shared.plans.load(grown.base.plan)
+        plan = await self.shared.plans.load(grown.base.plan)
         if isinstance(plan, str):
             self.abandon(execution, plan)
             return None
-        return build(plan, grown, shared.resume_url)
+        return build(plan, grown, self.shared.resume_url)
 
     def figures(self) -> dict[str, object]:
         """For `stats`."""

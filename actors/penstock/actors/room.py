@@ -2,9 +2,9 @@
 
 What the history and a snapshot both have may go, so a stream that fills needs snapshots sooner
 than the clock says. And a full one must not wait for an append to be stored, since none is: then
-what the history has caught up with since the last snapshot is removed by that snapshot. Gateways
-take no more well before the stream is full (`gateway.room`), so what was accepted can still be
-journalled.
+what the history has caught up with since the last snapshot is removed by that snapshot, also by a
+host that finds no room to take a partition over (`partition.own`). Gateways take no more well
+before the stream is full (`gateway.room`), so what was accepted can still be journalled.
 """
 
 import asyncio

@@ -226,6 +226,11 @@ class SnapshotStore:
         frame = HEAD.encode(msgspec.structs.replace(head, epoch=epoch))
         await self._append(self._head_subject, frame, message.sequence if message else 0)
 
+    async def in_force(self) -> Head | None:
+        """The head of the newest snapshot, alone; None where there is none."""
+        message = await self._bus.last("SNAP", self._head_subject)
+        return None if message is None else HEAD.decode(message.payload)
+
     async def load(self) -> tuple[Head, list[Chunk]] | None:
         """The newest snapshot. Chunks that a newer snapshot removed meanwhile: tried again.
         `PenstockError` when one stays away: it is lost, and with it what was trimmed since;

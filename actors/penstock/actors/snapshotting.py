@@ -67,9 +67,14 @@ class Snapshotting:
         return self._task is None and self._since > 0 and now_s - self._at_s >= EARLY_S
 
     async def trim_again(self) -> None:
-        """Remove what the history has got to since the last snapshot, and that snapshot has."""
-        if self._task is None and self._head is not None:
-            await self._trim(self._head)
+        """Remove what the history has got to since the last snapshot, and that snapshot has.
+
+        Who has written none goes by the one in force. That may be a host that owns nothing yet,
+        or no more: whatever is in force later has all that this one has."""
+        if self._task is None:
+            head = self._head or await self.store.in_force()
+            if head is not None:
+                await self._trim(head)
 
     def count(self, transitions: int) -> None:
         """So many transitions more are in the journal."""
