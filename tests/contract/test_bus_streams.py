@@ -104,6 +104,19 @@ async def test_purge_removes_below_a_sequence_of_one_subject(world: World) -> No
         assert [m.sequence for m in followed if m.subject == RUNS] == [5, 7]
 
 
+async def test_purge_removes_below_a_sequence_of_all_subjects_under_a_pattern(world: World) -> None:
+    async with world.bus() as bus:
+        for owner in ("a", "b", "c", "a"):
+            await append(bus, f"exec.local.canary.{owner}", b"")
+        await append(bus, JOURNAL, b"j")
+
+        await bus.purge("EXEC", "exec.local.canary.*", before=3)
+
+        lasts = [await bus.last("EXEC", f"exec.local.canary.{owner}") for owner in "abc"]
+        assert [last and last.sequence for last in lasts] == [4, None, 3]
+        assert (await bus.info("EXEC"))["messages"] == 3
+
+
 async def test_declaring_again_changes_limits_and_keeps_what_is_stored(world: World) -> None:
     async with world.bus() as bus:
         spec = bucket("extra", 0)

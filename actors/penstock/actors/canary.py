@@ -4,7 +4,8 @@ and still not move.
 What does not come back within its time is told in the heartbeat, until it does: `problems` for
 people, `wedged` for whoever can do something about it. A broker that is not connected is an outage
 and no wedged stream. The canary's messages have subjects of their own that nobody follows, and are
-few.
+few: what is older than any canary waits for is removed, whoever left it. An owner's name is never
+used twice, so what a host leaves when it stops nobody else would replace.
 """
 
 import asyncio
@@ -42,6 +43,9 @@ class Canary:
             "STEPS": f"step.{region}.canary-{name}",
             "DONE": f"done.{region}.canary",
         }
+        self._all = {"EXEC": f"exec.{region}.canary.*", "SNAP": f"snap.{region}.canary.*"}
+        self._marks: dict[str, tuple[float, int]] = {}
+        """When which sequence was ours, by stream."""
         self._number = 0
 
     async def run(self) -> None:
@@ -80,9 +84,19 @@ class Canary:
         last = await self._bus.last(stream, subject)
         if last is None or last.sequence < sequence:
             return False
-        if stream == "EXEC":
-            await self._bus.purge(stream, subject, sequence)
+        if stream in self._all:
+            await self._clear(stream, sequence)
         elif stream == "STEPS":
             # Work that nobody takes would look like a backlog.
             await self._bus.purge(stream, subject)
         return True
+
+    async def _clear(self, stream: str, sequence: int) -> None:
+        """Remove what any canary has read back by now, or given up."""
+        now_s = asyncio.get_running_loop().time()
+        at_s, before = self._marks.setdefault(stream, (now_s, sequence))
+        if now_s - at_s <= TIMEOUT_S:
+            return
+        self._marks[stream] = now_s, sequence
+        if before > 1:  # to a broker, below the first means everything
+            await self._bus.purge(stream, self._all[stream], before)
