@@ -143,7 +143,7 @@ class Parts:
             if type(entry) is Answered:
                 self.replies.add(entry.execution, entry.to, entry.response, now_ms)
             elif type(entry) is Saved:
-                self.static_data.save(entry)
+                self.static_data.save(self.committer.sequence, entry)
 
     def close_all(self) -> None:
         """Stop whatever the parts do by themselves."""
@@ -179,13 +179,11 @@ class Parts:
         self.results.received = replayed.done_seq
         self.tenancy.tenants.load(rest.actors.get("tenants", []))
         self.schedules.load(rest.actors.get("schedules", []))
-        for saved in rest.static:
-            self.static_data.save(saved)
+        for sequence, saved in replayed.saved:
+            self.static_data.save(sequence, saved)
         for entry in replayed.others:
             if isinstance(entry, Armed | Fired | Disarmed):
                 self.schedules.replay(entry)
-            elif isinstance(entry, Saved):
-                self.static_data.save(entry)
             else:
                 self.tenancy.replay(entry)
         self.schedules.set_all_timers()

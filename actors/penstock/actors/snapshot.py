@@ -44,7 +44,7 @@ class Rest(msgspec.Struct, array_like=True, gc=False):
     actors: dict[str, list[Any]] = {}
     direct: dict[str, Dealt] = {}
     direct_beyond: dict[str, tuple[str, int]] = {}
-    static: list[Saved] = []
+    static: list[tuple[int, Saved]] = []
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False):

@@ -1,9 +1,13 @@
 """Keeps workflows' static data: from the journal into the bucket, the latest of each workflow.
 
 The journal holds what is to be saved (`journal.Saved`), and a snapshot what waits to be saved while
-it is taken, so a new owner saves whatever its own may not have; an entry that is older than the
-bucket's is passed over, so that saving twice or late does no harm. Saving happens behind the
-executions, which wait for none of it. Outages, a full bucket and other writers are waited out.
+it is taken, so a new owner saves whatever the one before may not have. What is older than the
+bucket's entry is passed over, so that saving twice or late does no harm. A workflow's executions
+live in all partitions, whose hosts' clocks differ and are set back, so what is older is told by the
+one thing that all of them share: the sequences of EXEC, in which their journals stand.
+
+Saving happens behind the executions, which wait for none of it. Outages, a full bucket and other
+writers are waited out.
 """
 
 import asyncio
@@ -23,20 +27,20 @@ class StaticDataStore:
 
     def __init__(self, bus: Bus) -> None:
         self._bucket = bus.bucket(STATIC)
-        self._waiting: dict[str, Saved] = {}
+        self._waiting: dict[str, tuple[int, Saved]] = {}
         self._saving: dict[str, asyncio.Task[None]] = {}
 
-    def save(self, saved: Saved) -> None:
-        """Store what an execution left behind, unless a later one is known."""
+    def save(self, sequence: int, saved: Saved) -> None:
+        """Store what an execution left behind, as the record at `sequence` says, unless something
+        later is known."""
         key = workflow_key(saved.tenant, saved.workflow)
-        waiting = self._waiting.get(key)
-        if waiting is None or waiting.at_ms <= saved.at_ms:
-            self._waiting[key] = saved
+        if key not in self._waiting or self._waiting[key][0] <= sequence:
+            self._waiting[key] = (sequence, saved)
         if key not in self._saving:
             self._saving[key] = asyncio.ensure_future(self._save(key))
 
-    def waiting(self) -> list[Saved]:
-        """What the bucket may not have yet, for a snapshot."""
+    def waiting(self) -> list[tuple[int, Saved]]:
+        """What the bucket may not have yet with its sequences, for a snapshot."""
         return list(self._waiting.values())
 
     def close(self) -> None:
@@ -49,7 +53,7 @@ class StaticDataStore:
             while key in self._waiting:
                 latest = self._waiting[key]
                 try:
-                    await self._store(key, latest)
+                    await self._store(key, *latest)
                 except WrongLastSequenceError:
                     continue  # somebody else saved meanwhile: look again
                 except BusError:
@@ -60,15 +64,16 @@ class StaticDataStore:
         finally:
             self._saving.pop(key, None)
 
-    async def _store(self, key: str, latest: Saved) -> None:
-        frame = static_data.encode(StaticData(latest.at_ms, latest.data))
+    async def _store(self, key: str, sequence: int, saved: Saved) -> None:
+        latest = StaticData(saved.at_ms, saved.data, sequence)
+        frame = static_data.encode(latest)
         entry = await self._bucket.get(key)
         if entry is None or entry.value is None:
             await self._bucket.create(key, frame)
             return
         try:
-            known = static_data.decode(entry.value).at_ms
+            is_later = static_data.decode(entry.value).gives_way_to(latest)
         except CodecError:
-            known = 0
-        if known <= latest.at_ms:
+            is_later = True
+        if is_later:
             await self._bucket.update(key, frame, entry.revision)

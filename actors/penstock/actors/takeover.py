@@ -23,6 +23,7 @@ from penstock.actors.journal import (
     Held,
     JournalReader,
     Record,
+    Saved,
 )
 from penstock.actors.plans import Plans
 from penstock.actors.snapshot import Chunk, Head, Rest, SnapshotStore
@@ -82,6 +83,8 @@ class Replayed:
         self.grown: dict[str, Grown] = {}
         self.ended = list(self.rest.ended)
         self.replies: list[tuple[int, str, str, Reply]] = []
+        self.saved = list(self.rest.static)
+        """Static data that may be in no bucket, with the sequences of their records."""
         self.others: list[Entry] = []
         """Entries of other actors than executions, in order."""
         self.count = 0
@@ -106,6 +109,8 @@ class Replayed:
                 self.held[entry.execution] = Waiting(entry.request, entry.reason)
             elif type(entry) is Answered:
                 self._answered(record, entry)
+            elif type(entry) is Saved:
+                self.saved.append((message.sequence, entry))
             else:
                 self.others.append(entry)
 

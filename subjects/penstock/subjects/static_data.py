@@ -16,10 +16,18 @@ BYTES_MAX = 1 << 20
 
 
 class StaticData(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What an execution that ended at `at_ms` left behind; an earlier one does not replace it."""
+    """What an execution that ended at `at_ms` left behind. `sequence`: of the record in EXEC that
+    says so, which tells what is later; 0 where a version wrote it that went by `at_ms`."""
 
     at_ms: int
     data: dict[str, Any]
+    sequence: int = 0
+
+    def gives_way_to(self, other: "StaticData") -> bool:
+        """Whether `other`, whose sequence is known, may replace this."""
+        if self.sequence:
+            return self.sequence <= other.sequence
+        return self.at_ms <= other.at_ms
 
 
 static_data: Codec[StaticData] = Codec(StaticData)

@@ -212,7 +212,7 @@ def test_what_no_head_could_hold_beside_the_executions_comes_back() -> None:
             ended=["gone"],
             beyond=beyond,
             replies=[(execution, "test", reply) for execution, reply in answers.items()],
-            static=[Saved("main", f"w{n}", n, {"text": "x" * 1_000_000}) for n in range(5)],
+            static=[(n, Saved("main", f"w{n}", 1, {"text": "x" * 1_000_000})) for n in range(5)],
             actors={"tenants": list(range(1_000))},
         )
         store = partition.snapshotting.store

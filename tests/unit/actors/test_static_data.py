@@ -15,9 +15,9 @@ from penstock.subjects.static_data import StaticData, static_data
 from tests.unit.actors.owner import Owner, owned
 
 
-def left_by(node: int, static: dict[str, object]) -> bytes:
+def left_by(node: int, static: dict[str, object], execution: str = "e1") -> bytes:
     outcome = Outcome(outputs=[[{"json": {}}]], static=static)
-    return RESULTS.encode([StepResult("e1", node, 1, outcome, "host", 0, 0)])
+    return RESULTS.encode([StepResult(execution, node, 1, outcome, "host", 0, 0)])
 
 
 async def kept(bus: MemoryBus) -> StaticData | None:
@@ -92,14 +92,52 @@ def test_what_waits_to_be_saved_outlives_its_owner_behind_a_snapshot(how: str) -
     owned(test)
 
 
-def test_an_execution_that_ended_earlier_replaces_nothing() -> None:
+def test_an_execution_that_ended_earlier_replaces_nothing_whatever_the_clocks_say() -> None:
     async def test(owner: Owner) -> None:
         one, other = StaticDataStore(owner.bus), StaticDataStore(owner.bus)
-        one.save(Saved("main", "dispatched", 5, {"global": {"from": "later"}}))
-        other.save(Saved("main", "dispatched", 4, {"global": {"from": "earlier"}}))
-        one.save(Saved("main", "dispatched", 3, {"global": {"from": "long ago"}}))
+        one.save(5, Saved("main", "dispatched", 1_000, {"global": {"from": "later"}}))
+        other.save(4, Saved("main", "dispatched", 2_000, {"global": {"from": "earlier"}}))
+        one.save(3, Saved("main", "dispatched", 3_000, {"global": {"from": "long ago"}}))
         await asyncio.sleep(5)
 
-        assert await kept(owner.bus) == StaticData(5, {"global": {"from": "later"}})
+        assert await kept(owner.bus) == StaticData(1_000, {"global": {"from": "later"}}, 5)
+
+    owned(test)
+
+
+@pytest.mark.parametrize(("known_ms", "expected"), [(999, "ours"), (1_001, "theirs")])
+def test_what_a_version_without_sequences_stored_goes_by_the_time(
+    known_ms: int, expected: str
+) -> None:
+    async def test(owner: Owner) -> None:
+        theirs = static_data.encode(StaticData(known_ms, {"global": {"from": "theirs"}}))
+        await owner.bus.bucket("static").put("main.dispatched", theirs)
+        StaticDataStore(owner.bus).save(
+            5, Saved("main", "dispatched", 1_000, {"global": {"from": "ours"}})
+        )
+        await asyncio.sleep(5)
+
+        found = await kept(owner.bus)
+        assert found is not None
+        assert found.data == {"global": {"from": expected}}
+
+    owned(test)
+
+
+def test_a_clock_that_is_set_back_by_an_hour_loses_no_static_data() -> None:
+    async def test(owner: Owner) -> None:
+        await run_two_steps(owner)
+        await asyncio.sleep(1)
+        owner.clock.offset_ms = -3_600_000
+
+        owner.run("e2", "dispatched")
+        await asyncio.sleep(1)
+        for node in (1, 3):
+            owner.append(names.done("local", 0), left_by(node, {"global": {"n": 3}}, "e2"))
+            await asyncio.sleep(1)
+
+        found = await kept(owner.bus)
+        assert found is not None
+        assert found.data == {"global": {"n": 3}}
 
     owned(test)
