@@ -19,12 +19,12 @@ from collections.abc import Callable, Mapping
 
 from penstock.actors.execution.effects import Dispatch, SetTimer
 from penstock.actors.execution.state import State
-from penstock.actors.journal import RECORDS, Answered, Dealt, Entry, Happened, Held, Record
+from penstock.actors.journal import RECORDS, Dealt, Entry, Record
 from penstock.actors.mailbox import Envelope
 from penstock.actors.parts import Parts
 from penstock.actors.shared import Shared
 from penstock.actors.snapshotting import Position
-from penstock.actors.splitting import parted
+from penstock.actors.splitting import TooLargeError, parted
 from penstock.actors.takeover import rebuild
 from penstock.subjects import names
 from penstock.subjects.bus import Subscription
@@ -39,15 +39,6 @@ FINISH_PAUSE_S = 0.001
 TOO_LARGE = "The data of one step is too large to be stored"
 
 log = logging.getLogger("penstock.actors")
-
-
-class _TooLargeError(Exception):
-    """What happened to an execution is more than a record holds."""
-
-    def __init__(self, entry: Entry) -> None:
-        assert isinstance(entry, Happened | Held | Answered), "no other entry holds users' data"
-        self.execution = entry.execution
-        super().__init__(f"what happened to {entry.execution} is more than a record holds")
 
 
 class Partition(Parts):
@@ -216,7 +207,7 @@ class Partition(Parts):
         """Memory may differ from the journal, so it must go: whoever owns the partition next
         begins with what is stored. Either it is a bug of the loop itself, or something happened
         in memory that no record can carry, and then its execution will fail instead."""
-        if isinstance(error, _TooLargeError):
+        if isinstance(error, TooLargeError):
             log.warning("partition %d begins anew: %s", self.number, error)
             self.shared.doom(error.execution, TOO_LARGE)
         else:
@@ -268,10 +259,8 @@ class Partition(Parts):
         direct = {} if rest else self.direct.advance()
         frame = self._frame(entries, position, direct)
         if frame is None:
-            parts = parted(entries)
-            if parts is None:
-                raise _TooLargeError(entries[0])
-            self._append(parts[0], parts[1] + rest, before)
+            first, second = parted(entries)
+            self._append(first, second + rest, before)
         elif rest:
             self.committer.append(frame, lambda: self._append_rest(rest, before))
         else:

@@ -1,6 +1,6 @@
 """The parts of an owned partition, made and joined; and their state after a takeover."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from penstock.actors.asking import Asking
 from penstock.actors.commit import Committer
@@ -23,7 +23,7 @@ from penstock.actors.snapshot import Rest
 from penstock.actors.snapshotting import Snapshotting
 from penstock.actors.starts import TOO_MANY, Around, Release
 from penstock.actors.static_data import StaticDataStore
-from penstock.actors.table import Table
+from penstock.actors.table import Kept, Table
 from penstock.actors.takeover import Grown, Replayed, Takeover, build
 from penstock.actors.tenancy import Asked, Tenancy
 from penstock.actors.timers import Timers
@@ -164,12 +164,7 @@ class Parts:
         for execution in (*replayed.ended, *rest.beyond, *replayed.reader.taken):
             if not table.is_open(execution) and execution not in replayed.grown:
                 table.remember(execution)
-        for kept in replayed.kept.values():
-            if not kept.is_child:
-                self.quotas.restore(kept.tenant, kept.execution)
-            self._fails_doomed(kept.execution, kept.tenant)
-        timers = ((each.execution, each.timers) for each in replayed.kept.values() if each.timers)
-        self.timers.load(timers)
+        self._restore_kept(replayed.kept.values())
         for execution, gateway, reply in rest.replies:
             self.replies.keep(execution, gateway, reply, self.shared.clock.now_ms())
         for at_ms, execution, gateway, reply in replayed.replies:
@@ -189,6 +184,13 @@ class Parts:
         self.schedules.set_all_timers()
         # What no snapshot has is a reason for one, though nothing may happen any more.
         self.snapshotting.count(replayed.count)
+
+    def _restore_kept(self, every: Collection[Kept]) -> None:
+        for kept in every:
+            if not kept.is_child:
+                self.quotas.restore(kept.tenant, kept.execution)
+            self._fails_doomed(kept.execution, kept.tenant)
+        self.timers.load((kept.execution, kept.timers) for kept in every if kept.timers)
 
     def restore_execution(self, state: State, now_ms: int) -> None:
         """Take up an execution, and do again what a dead owner may not have done for it."""

@@ -13,14 +13,25 @@ from penstock.actors.journal import Answered, Entry, Fired, Happened, Held, Save
 from penstock.subjects.ids import root_of
 
 
-def parted(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]] | None:
+class TooLargeError(Exception):
+    """What happened to `execution` is more than any record can carry."""
+
+    def __init__(self, entry: Entry) -> None:
+        assert isinstance(entry, Happened | Held | Answered), "no other entry holds users' data"
+        self.execution = entry.execution
+        super().__init__(f"what happened to {entry.execution} is more than a record holds")
+
+
+def parted(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     """`entries` in two parts, those of an execution only where nothing else can be parted well;
-    None for a single event, which cannot be."""
+    `TooLargeError` for a single event, which cannot be."""
     at = _place(entries)
     if at is None:
         entries = _loosened(entries)
         at = _place(entries) or len(entries) // 2
-    return (list(entries[:at]), list(entries[at:])) if at else None
+    if not at:
+        raise TooLargeError(entries[0])
+    return list(entries[:at]), list(entries[at:])
 
 
 def _place(entries: Sequence[Entry]) -> int | None:

@@ -258,7 +258,7 @@ def test_an_answer_in_the_record_at_which_a_snapshot_stands_outlives_its_owner()
 
         await owner.take_over()
 
-        answer = owner.partition.replies.get("e1")
+        answer = owner.partition.replies.get("e1", "test", 1)
         assert answer is not None
         assert answer.status == 200
 

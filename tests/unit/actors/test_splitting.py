@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from penstock.actors.execution.events import Finished, Ran, Started, Waited
 from penstock.actors.journal import RUNS, Answered, Entry, Fired, Happened, Saved
-from penstock.actors.splitting import parted
+from penstock.actors.splitting import TooLargeError, parted
 from penstock.subjects import codec, names
 from penstock.subjects.messages import Cancel, ReplyTo, Respond, RunRequest
 from penstock.workflow.document import content_hash
@@ -87,8 +87,9 @@ def test_one_execution_is_parted_between_its_events_and_before_its_end_comes_its
 
 
 def test_a_single_event_cannot_be_parted() -> None:
-    assert parted([ends("a")]) is None
-    assert parted([answered("a")]) is None
+    for entry in (ends("a"), answered("a")):
+        with pytest.raises(TooLargeError):
+            parted([entry])
 
 
 KINDS = (goes_on, starts, ends, answered, fired)
@@ -99,7 +100,7 @@ def test_parting_again_and_again_comes_to_single_entries(drawn: list[tuple[type,
     entries = [kind(execution) for kind, execution in drawn]
     parts = [entries]
     for _ in entries:
-        parts = [half for part in parts for half in (parted(part) or (part,))]
+        parts = [half for part in parts for half in (parted(part) if len(part) > 1 else (part,))]
 
     assert [entry for part in parts for entry in part] == entries
     assert all(len(part) == 1 for part in parts)
