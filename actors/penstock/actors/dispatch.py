@@ -51,6 +51,7 @@ class Dispatcher:
         self._now_s = 0.0
         self._number = 0
         self._highest = 0
+        self._noted = 0
         self._created = 0
         self._is_closed = False
 
@@ -111,12 +112,19 @@ class Dispatcher:
         self.resent += len(overdue)
         self.flush()
 
+    def note(self) -> None:
+        """Remember how far STEPS has come, before it is asked what it is: while the answer is on
+        its way more is sent. A question that was never answered leaves its note to the next."""
+        self._noted = max(self._noted, self._highest)
+
     def was_lost(self, steps: Mapping[str, int]) -> bool:
-        """Whether STEPS has begun anew since it was looked at last, given what it is now."""
+        """Whether STEPS has begun anew since it was looked at last, given what it was found to be
+        after `note`."""
         is_another = self._created not in (0, steps["created"])
         # A cluster makes a lost stream again with the old time of creation.
-        is_behind = steps["last"] < self._highest
+        is_behind = steps["last"] < self._noted
         self._created = steps["created"]
+        self._noted = 0
         if is_another or is_behind:
             self._highest = steps["last"]
         return is_another or is_behind

@@ -137,6 +137,12 @@ class Parts:
         self.mailbox.put_under_way(step.tenant, Envelope(Fail(step.execution, info)))
         self._wake()
 
+    def note_positions(self) -> None:
+        """The connection is back, and STEPS and DONE will be asked what they are: `on_reconnect`
+        judges by what they were up to now."""
+        self.dispatcher.note()
+        self.results.note()
+
     def act_on(self, entries: list[Entry], now_ms: int) -> None:
         """Entries that are stored now and have consequences outside of the partition."""
         for entry in entries:
@@ -171,7 +177,7 @@ class Parts:
             self.replies.keep(execution, gateway, reply, at_ms)
         self.inbox.begin(replayed.reader.input_seq, replayed.reader.taken)
         self.direct.begin(replayed.reader.direct, replayed.reader.direct_taken)
-        self.results.received = replayed.done_seq
+        self.results.begin(replayed.done_seq)
         self.tenancy.tenants.load(rest.actors.get("tenants", []))
         self.schedules.load(rest.actors.get("schedules", []))
         for sequence, saved in replayed.saved:

@@ -26,6 +26,11 @@ class Results:
         self._quarantine = quarantine
         self._arrived: list[Message] = []
         self._created = 0
+        self._noted = 0
+
+    def begin(self, done_seq: int) -> None:
+        """What is behind this sequence has been dealt with."""
+        self.received = self._noted = done_seq
 
     @property
     def has_arrived(self) -> bool:
@@ -52,11 +57,18 @@ class Results:
                 tenant = state.request.tenant if state is not None else ""
                 self._mailbox.put_under_way(tenant, Envelope(result))
 
+    def note(self) -> None:
+        """Remember how far DONE has come, before it is asked what it is: while the answer is on its
+        way more may arrive. A question that was never answered leaves its note to the next."""
+        self._noted = max(self._noted, self.received)
+
     def restarted(self, done: Mapping[str, int]) -> bool:
-        """Whether DONE has begun anew since it was looked at last, given what it is now."""
+        """Whether DONE has begun anew since it was looked at last, given what it was found to be
+        after `note`."""
         is_another = self._created not in (0, done["created"])
-        is_behind = done["last"] < self.received
+        is_behind = done["last"] < self._noted
         self._created = done["created"]
+        self._noted = 0
         if is_another or is_behind:
             self.received = 0
         return is_another or is_behind

@@ -28,6 +28,8 @@ class Live(Protocol):
 
     def wake(self) -> None: ...
 
+    def note_positions(self) -> None: ...
+
     def on_reconnect(self, steps: Mapping[str, int], done: Mapping[str, int]) -> None: ...
 
 
@@ -99,6 +101,8 @@ class Shared:
         if self._looking is not None:
             self._looking.cancel()
         if is_connected and self.live:
+            for partition in self.live:
+                partition.note_positions()
             self._looking = asyncio.ensure_future(self._look_for_lost_streams())
 
     async def _look_for_lost_streams(self) -> None:

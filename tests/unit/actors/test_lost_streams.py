@@ -75,5 +75,85 @@ def test_results_lost_with_their_stream_are_asked_for_again() -> None:
     owned(test)
 
 
+def answer_late(owner: Owner, late_s: float) -> None:
+    """What the broker says of its streams is true when it is said, and takes a while to arrive."""
+    info = owner.bus.info
+
+    async def late(stream: str) -> dict[str, int]:
+        answer = await info(stream)
+        await asyncio.sleep(late_s)
+        return answer
+
+    owner.bus.info = late  # type: ignore[method-assign]
+
+
+def put_result(owner: Owner, execution: str, *, is_late: bool = False) -> None:
+    """A sandbox host answers the outstanding step, or (`is_late`) one that nobody waits for."""
+    state = owner.partition.table.active[execution]
+    attempt = state.attempt + 7 if is_late else state.attempt
+    result = StepResult(execution, state.seq, attempt, Outcome([[{"json": {}}]]), "sim", 0, 1)
+    owner.bus.append(names.done("local", 0), RESULTS.encode([result]), _stored)
+
+
+def test_a_step_sent_while_it_is_asked_what_was_lost_has_nothing_sent_again() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "dispatched")
+        await asyncio.sleep(1)
+        answer_late(owner, 0.5)
+
+        owner.bus.disconnect()
+        owner.bus.reconnect()
+        owner.run("e2", "dispatched")
+        await asyncio.sleep(5)
+
+        assert [step.execution for step in sent(owner)] == ["e1", "e2"]
+
+    owned(test)
+
+
+def test_a_result_that_arrives_while_it_is_asked_what_was_lost_has_nothing_sent_again() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "dispatched")
+        owner.run("e2", "dispatched")
+        await asyncio.sleep(1)
+        answer_late(owner, 0.5)
+
+        owner.bus.disconnect()
+        owner.bus.reconnect()
+        await asyncio.sleep(0.7)  # DONE has said what it holds
+        put_result(owner, "e1")
+        await asyncio.sleep(5)
+
+        assert [step.execution for step in sent(owner)] == ["e1", "e2", "e1"]
+        assert sent(owner)[0].seq != sent(owner)[2].seq
+
+    owned(test)
+
+
+def test_a_loss_is_noticed_though_the_connection_fails_again_before_the_answer() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "dispatched")
+        await asyncio.sleep(1)
+        for _ in range(3):
+            put_result(owner, "e1", is_late=True)
+        await asyncio.sleep(1)
+        created = owner.broker.stream("DONE").created
+        answer_late(owner, 0.5)
+
+        owner.bus.disconnect()
+        owner.broker.lose("DONE")
+        owner.broker.stream("DONE").created = created  # as a cluster makes it again
+        owner.bus.reconnect()
+        put_result(owner, "e1", is_late=True)
+        await asyncio.sleep(0.3)
+        owner.bus.disconnect()
+        owner.bus.reconnect()
+        await asyncio.sleep(5)
+
+        assert len(sent(owner)) == 2
+
+    owned(test)
+
+
 def _stored(result: Ack | Exception) -> None:
     assert isinstance(result, Ack), result
