@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from penstock.actors import snapshotting, table
 from penstock.actors.commit import Committer, Verdict
-from penstock.actors.dispatch import Dispatcher
+from penstock.actors.dispatch import Batch, Dispatcher
 from penstock.actors.execution import core
 from penstock.actors.execution.effects import Dispatch
 from penstock.actors.execution.events import Finished
@@ -162,10 +162,8 @@ def inputs_are_passed_unread(self: Inbox) -> int:
     return self.watermark
 
 
-def refused_steps_are_not_sent_again(self: Dispatcher, subject: str, frame: bytes) -> None:
-    self._number += 1
-    message_id = f"{self._name}-{self._number}"
-    self._bus.append(subject, frame, lambda result: None, message_id=message_id)
+def refused_steps_are_not_sent_again(self: Dispatcher, batch: Batch) -> None:
+    pass
 
 
 def slots_are_never_doubted(self: Quotas, tenant: str) -> None:
@@ -225,7 +223,7 @@ BUGS = (
     Bug(Turns, "_state_of", whoever_is_put_away_hears_no_signal),
     Bug(core, "on_result", results_count_in_any_order),
     Bug(Inbox, "advance", inputs_are_passed_unread),
-    Bug(Dispatcher, "_send", refused_steps_are_not_sent_again),
+    Bug(Dispatcher, "_send_later", refused_steps_are_not_sent_again),
     Bug(Quotas, "tell", slots_are_never_doubted),
     Bug(Wakeup, "end", the_slot_of_a_failed_execution_is_lost),
     Bug(Writer, "_transact", the_watermark_moves_before_the_rows),

@@ -6,11 +6,15 @@ one of them has begun anew, and only then sends everything outstanding again. A 
 unanswered beyond its time-out and a grace is sent again as well; its number and attempt make the
 result count once.
 
-A refused append (no connection, stream full) is tried again here and is no error of the step.
+A refused append (no connection, stream full) is tried again here and is no error of the step. Which
+message a step left in is kept with it, and a message is tried only for the steps that are still its
+own: not for those that were cancelled meanwhile, or left again in another one.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
+
+import msgspec
 
 from penstock.actors.execution.effects import Dispatch
 from penstock.subjects import names
@@ -26,6 +30,17 @@ DEFAULT_TIMEOUT_S = 3_600.0
 GRACE_S = 30.0
 
 STEPS: Codec[list[Step]] = Codec(list[Step])
+
+
+class Batch(msgspec.Struct, eq=False, gc=False):
+    """Steps that leave in one message; once that is stored, only where it is. `connection`: with
+    which it was made or, as far as is known, stored."""
+
+    subject: str
+    message_id: str
+    connection: int
+    steps: list[Step]
+    frame: bytes = b""
 
 
 class Dispatcher:
@@ -46,10 +61,12 @@ class Dispatcher:
         self._partition = partition
         self._name = ""
         self._on_refused = on_refused
-        self._outstanding: dict[str, tuple[Dispatch, float]] = {}
-        self._batches: dict[str, list[Step]] = {}
+        self._outstanding: dict[str, tuple[Dispatch, float, Batch]] = {}
+        self._added: list[Batch] = []
+        self._open: dict[str, Batch] = {}
         self._now_s = 0.0
         self._number = 0
+        self._connection = 0
         self._highest = 0
         self._noted = 0
         self._created = 0
@@ -75,11 +92,13 @@ class Dispatcher:
         if not self._now_s:
             self._now_s = asyncio.get_running_loop().time()  # once for all that leave together
         timeout_s = step.timeout_ms / 1000 if step.timeout_ms else DEFAULT_TIMEOUT_S
-        self._outstanding[step.execution] = (dispatch, self._now_s + timeout_s + GRACE_S)
-        batch = self._batches.get(dispatch.tier)
-        if batch is None:
-            batch = self._batches[dispatch.tier] = []
-        batch.append(step)
+        batch = self._open.get(dispatch.tier)
+        if batch is None or len(batch.steps) == BATCH_MAX:
+            batch = self._batch(names.steps(self._region, dispatch.tier), [])
+            self._open[dispatch.tier] = batch
+            self._added.append(batch)
+        batch.steps.append(step)
+        self._outstanding[step.execution] = (dispatch, self._now_s + timeout_s + GRACE_S, batch)
 
     def forget(self, execution: str) -> None:
         """The execution waits for no step any more."""
@@ -88,33 +107,34 @@ class Dispatcher:
     def flush(self) -> None:
         """Send what was added."""
         self._now_s = 0.0
-        if not self._batches:
+        if not self._added:
             return
         crash_point("dispatch")
-        batches, self._batches = self._batches, {}
-        for tier, batch in batches.items():
-            for first in range(0, len(batch), BATCH_MAX):
-                self._encode(names.steps(self._region, tier), batch[first : first + BATCH_MAX])
+        added, self._added = self._added, []
+        self._open.clear()
+        for batch in added:
+            self._send(batch)
 
     def send_again(self) -> None:
-        """Send everything outstanding: the stream that held it is gone."""
-        for dispatch, _ in list(self._outstanding.values()):
-            self.add(dispatch)
-        self.resent += len(self._outstanding)
-        self.flush()
+        """Send again what was outstanding at `note`: the stream that held it, or its results, is
+        gone. What has been stored since then is in the new one."""
+        lost = [
+            dispatch
+            for dispatch, _, batch in self._outstanding.values()
+            if batch.connection < self._connection
+        ]
+        self._resend(lost)
 
     def send_overdue(self) -> None:
         """Send again what should have been answered long ago."""
         now = asyncio.get_running_loop().time()
-        overdue = [dispatch for dispatch, at in self._outstanding.values() if at < now]
-        for dispatch in overdue:
-            self.add(dispatch)
-        self.resent += len(overdue)
-        self.flush()
+        self._resend([dispatch for dispatch, at, _ in self._outstanding.values() if at < now])
 
     def note(self) -> None:
-        """Remember how far STEPS has come, before it is asked what it is: while the answer is on
-        its way more is sent. A question that was never answered leaves its note to the next."""
+        """Remember what was sent with the connection that is over, and how far STEPS has come:
+        while it is asked what it is, more is sent. A question that was never answered leaves its
+        note to the next."""
+        self._connection += 1
         self._noted = max(self._noted, self._highest)
 
     def was_lost(self, steps: Mapping[str, int]) -> bool:
@@ -133,33 +153,70 @@ class Dispatcher:
         """Send nothing any more."""
         self._is_closed = True
 
-    def _encode(self, subject: str, batch: list[Step]) -> None:
-        try:
-            self._send(subject, STEPS.encode(batch))
-        except PenstockError as error:
-            if isinstance(error, BusError) and not self._bus.is_connected:
-                self._batches.setdefault(subject.rpartition(".")[2], []).extend(batch)
-            elif len(batch) == 1:
-                self._on_refused(batch[0], error)
-            else:
-                half = len(batch) // 2
-                self._encode(subject, batch[:half])
-                self._encode(subject, batch[half:])
+    def _resend(self, dispatches: list[Dispatch]) -> None:
+        for dispatch in dispatches:
+            self.add(dispatch)
+        self.resent += len(dispatches)
+        self.flush()
 
-    def _send(self, subject: str, frame: bytes) -> None:
+    def _batch(self, subject: str, steps: list[Step]) -> Batch:
         self._number += 1
-        self._append(subject, frame, f"{self._name}-{self._number}")
+        return Batch(subject, f"{self._name}-{self._number}", self._connection, steps)
 
-    def _append(self, subject: str, frame: bytes, message_id: str) -> None:
+    def _send(self, batch: Batch) -> None:
         if self._is_closed:
             return
+        try:
+            if not batch.frame:
+                batch.frame = STEPS.encode(batch.steps)
+            self._append(batch)
+        except PenstockError as error:
+            if isinstance(error, BusError) and not self._bus.is_connected:
+                self._send_later(batch)
+            elif len(batch.steps) == 1:
+                self._on_refused(batch.steps[0], error)
+            else:
+                half = len(batch.steps) // 2
+                self._send(self._part(batch, batch.steps[:half]))
+                self._send(self._part(batch, batch.steps[half:]))
 
+    def _part(self, batch: Batch, steps: list[Step]) -> Batch:
+        """Some steps of a batch that is too large, as a batch of its own."""
+        part = self._batch(batch.subject, steps)
+        for step in steps:
+            if self._is_in(step, batch):
+                dispatch, at_s, _ = self._outstanding[step.execution]
+                self._outstanding[step.execution] = (dispatch, at_s, part)
+        return part
+
+    def _append(self, batch: Batch) -> None:
         # Must not refer to itself: a cycle would keep the frame until the collector comes by.
         def on_ack(result: Ack | Exception) -> None:
-            if isinstance(result, Ack):
-                self._highest = max(self._highest, result.sequence)
-            elif not self._is_closed:
-                loop = asyncio.get_running_loop()
-                loop.call_later(RETRY_S, self._append, subject, frame, message_id)
+            if not isinstance(result, Ack):
+                self._send_later(batch)
+                return
+            self._highest = max(self._highest, result.sequence)
+            batch.steps, batch.frame = [], b""
+            if not result.duplicate:
+                batch.connection = self._connection
 
-        self._bus.append(subject, frame, on_ack, message_id=message_id)
+        self._bus.append(batch.subject, batch.frame, on_ack, message_id=batch.message_id)
+
+    def _send_later(self, batch: Batch) -> None:
+        if not self._is_closed:
+            asyncio.get_running_loop().call_later(RETRY_S, self._try_again, batch)
+
+    def _try_again(self, batch: Batch) -> None:
+        """Send what is left of a refused batch. It may have been stored all the same, so it keeps
+        its id, whatever is left."""
+        left = [step for step in batch.steps if self._is_in(step, batch)]
+        if not left:
+            return
+        if len(left) < len(batch.steps):
+            batch.steps, batch.frame = left, b""
+        self._send(batch)
+
+    def _is_in(self, step: Step, batch: Batch) -> bool:
+        """Whether a step is outstanding, and by this batch."""
+        sent = self._outstanding.get(step.execution)
+        return sent is not None and sent[0].step is step and sent[2] is batch

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from penstock.actors.dispatch import STEPS
 from penstock.actors.execution.events import Finished
 from penstock.actors.inbox import SIGNALS
 from penstock.actors.journal import RUNS, Entry, Happened, JournalReader
@@ -16,7 +17,7 @@ from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.dead_letters import DeadLetter, dead_letter
 from penstock.subjects.memory_broker import Faults, MemoryBroker
-from penstock.subjects.messages import Item, Reply, ReplyTo, RunRequest, Signal
+from penstock.subjects.messages import Item, Reply, ReplyTo, RunRequest, Signal, Step
 from penstock.subjects.streams import Budget, ensure
 from penstock.subjects.workflows import Version, WorkflowRecord, workflow_key, workflow_record
 from penstock.workflow.document import content_hash, encode
@@ -128,6 +129,12 @@ def errors(owner: Owner) -> dict[str, str]:
         for event in entry.events
         if isinstance(event, Finished) and event.error is not None
     }
+
+
+def sent(owner: Owner) -> list[Step]:
+    """The steps that STEPS holds."""
+    stored = owner.broker.stream("STEPS").since(1, names.steps("local", "process"))
+    return [step for each in stored for step in STEPS.decode(each.message.payload)]
 
 
 def _stored(result: Ack | Exception) -> None:

@@ -2,13 +2,12 @@
 
 import asyncio
 
-from penstock.actors.dispatch import STEPS
 from penstock.actors.inbox import RESULTS
 from penstock.subjects import names
 from penstock.subjects.bus import Ack
 from penstock.subjects.bus_memory import MemoryBus
-from penstock.subjects.messages import Outcome, Step, StepResult
-from tests.unit.actors.owner import Owner, owned
+from penstock.subjects.messages import Outcome, StepResult
+from tests.unit.actors.owner import Owner, owned, sent
 
 
 async def restart_broker(owner: Owner, stream: str, subject: str) -> None:
@@ -22,13 +21,6 @@ async def restart_broker(owner: Owner, stream: str, subject: str) -> None:
     owner.bus.reconnect()
     await asyncio.sleep(1)
     await other.close()
-
-
-def sent(owner: Owner) -> list[Step]:
-    """The steps that STEPS holds."""
-    subject = names.steps("local", "process")
-    stored = owner.broker.stream("STEPS").since(1, subject)
-    return [step for each in stored for step in STEPS.decode(each.message.payload)]
 
 
 def test_steps_lost_with_their_stream_are_sent_again_though_others_filled_the_new_one() -> None:
@@ -151,6 +143,27 @@ def test_a_loss_is_noticed_though_the_connection_fails_again_before_the_answer()
         await asyncio.sleep(5)
 
         assert len(sent(owner)) == 2
+
+    owned(test)
+
+
+def test_what_the_new_stream_has_got_before_the_loss_is_known_is_not_sent_again() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("stored", "dispatched")
+        await asyncio.sleep(1)
+        owner.broker.faults.full_streams.add("STEPS")
+        owner.run("refused", "dispatched")
+        await asyncio.sleep(1)
+        answer_late(owner, 1)
+
+        owner.bus.disconnect()
+        owner.broker.lose("STEPS")
+        owner.broker.faults.full_streams.clear()
+        owner.bus.reconnect()
+        owner.run("new", "dispatched")
+        await asyncio.sleep(5)
+
+        assert sorted(step.execution for step in sent(owner)) == ["new", "refused", "stored"]
 
     owned(test)
 
