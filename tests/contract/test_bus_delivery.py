@@ -5,6 +5,8 @@ listens, or its sender is told that nobody does; work is one worker's until it i
 refused, or left lying.
 """
 
+import asyncio
+
 import pytest
 
 from penstock.subjects.bus import Message
@@ -122,3 +124,21 @@ async def test_work_of_a_silent_worker_goes_to_another_and_progress_keeps_it(
         await until(keep_at_it)
 
         assert payloads(got) == [b"dropped"]
+
+
+async def test_a_work_queue_holds_a_message_until_it_is_done(world: World) -> None:
+    async with world.bus() as bus:
+        taken: list[Message] = []
+        first, second = [await append(bus, STEPS, payload) for payload in (b"a", b"b")]
+        work = await bus.work("STEPS", "trusted", STEPS, taken.append)
+        work.offer(1)
+        await until(lambda: payloads(taken) == [b"a"])
+        assert await bus.holds("STEPS", first.sequence)
+
+        work.ack(taken[0])
+
+        async with asyncio.timeout(5):
+            while await bus.holds("STEPS", first.sequence):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        assert await bus.holds("STEPS", second.sequence)
+        assert not await bus.holds("STEPS", second.sequence + 1)

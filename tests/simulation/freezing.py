@@ -98,6 +98,10 @@ class FreezingBus(MemoryBus):
         await self._answers()
         return await super().last(stream, subject)
 
+    async def holds(self, stream: str, sequence: int) -> bool:
+        await self._answers()
+        return await super().holds(stream, sequence)
+
     async def purge(self, stream: str, subject: str, before: int = 0) -> None:
         await self._answers()
         await super().purge(stream, subject, before)

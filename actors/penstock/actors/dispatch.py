@@ -3,7 +3,9 @@
 STEPS and DONE are memory streams: they survive the death of any host (the broker delivers a dead
 host's steps to another) but not that of the broker. So after a reconnect the owner looks whether
 one of them has begun anew, and only then sends everything outstanding again. A step that stays
-unanswered beyond its time-out and a grace is sent again as well; its number and attempt make the
+unanswered beyond its time-out and a grace is sent again as well, unless STEPS still has it: then it
+waits for a host or is with one, and a second copy would only make the queue longer. A host takes it
+out when its result is in DONE, so what neither has is lost. A step's number and attempt make its
 result count once.
 
 A refused append (no connection, stream full) is tried again here and is no error of the step. Which
@@ -33,14 +35,15 @@ STEPS: Codec[list[Step]] = Codec(list[Step])
 
 
 class Batch(msgspec.Struct, eq=False, gc=False):
-    """Steps that leave in one message; once that is stored, only where it is. `connection`: with
-    which it was made or, as far as is known, stored."""
+    """Steps that leave in one message; once that is stored, only where it is (`sequence`).
+    `connection`: with which it was made or, as far as is known, stored."""
 
     subject: str
     message_id: str
     connection: int
     steps: list[Step]
     frame: bytes = b""
+    sequence: int = 0
 
 
 class Dispatcher:
@@ -70,6 +73,7 @@ class Dispatcher:
         self._highest = 0
         self._noted = 0
         self._created = 0
+        self._looking: asyncio.Task[None] | None = None
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -91,14 +95,14 @@ class Dispatcher:
         step.partition = self._partition
         if not self._now_s:
             self._now_s = asyncio.get_running_loop().time()  # once for all that leave together
-        timeout_s = step.timeout_ms / 1000 if step.timeout_ms else DEFAULT_TIMEOUT_S
         batch = self._open.get(dispatch.tier)
         if batch is None or len(batch.steps) == BATCH_MAX:
             batch = self._batch(names.steps(self._region, dispatch.tier), [])
             self._open[dispatch.tier] = batch
             self._added.append(batch)
         batch.steps.append(step)
-        self._outstanding[step.execution] = (dispatch, self._now_s + timeout_s + GRACE_S, batch)
+        at_s = _overdue_s(step, self._now_s)
+        self._outstanding[step.execution] = (dispatch, at_s, batch)
 
     def forget(self, execution: str) -> None:
         """The execution waits for no step any more."""
@@ -126,9 +130,18 @@ class Dispatcher:
         self._resend(lost)
 
     def send_overdue(self) -> None:
-        """Send again what should have been answered long ago."""
-        now = asyncio.get_running_loop().time()
-        self._resend([dispatch for dispatch, at, _ in self._outstanding.values() if at < now])
+        """Send again what should have been answered long ago and is not in STEPS any more, as soon
+        as the broker has said so."""
+        loop = asyncio.get_running_loop()
+        if self._looking is not None and not self._looking.done():
+            return
+        now_s = loop.time()
+        overdue: dict[Batch, list[str]] = {}
+        for execution, (_, at_s, batch) in self._outstanding.items():
+            if at_s < now_s:
+                overdue.setdefault(batch, []).append(execution)
+        if overdue:
+            self._looking = loop.create_task(self._look_for(overdue))
 
     def note(self) -> None:
         """Remember what was sent with the connection that is over, and how far STEPS has come:
@@ -152,6 +165,27 @@ class Dispatcher:
     def close(self) -> None:
         """Send nothing any more."""
         self._is_closed = True
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _look_for(self, overdue: dict[Batch, list[str]]) -> None:
+        for batch, executions in overdue.items():
+            try:
+                # What was never stored is still being tried.
+                is_there = not batch.sequence or await self._bus.holds("STEPS", batch.sequence)
+            except BusError:
+                return  # asked again with the next tick
+            lost = []
+            for execution in executions:
+                dispatch, _, its = self._outstanding.get(execution, (None, 0.0, None))
+                if dispatch is None or its is not batch:
+                    continue
+                if is_there:
+                    at_s = _overdue_s(dispatch.step, asyncio.get_running_loop().time())
+                    self._outstanding[execution] = (dispatch, at_s, batch)
+                else:
+                    lost.append(dispatch)
+            self._resend(lost)
 
     def _resend(self, dispatches: list[Dispatch]) -> None:
         for dispatch in dispatches:
@@ -196,6 +230,7 @@ class Dispatcher:
                 self._send_later(batch)
                 return
             self._highest = max(self._highest, result.sequence)
+            batch.sequence = result.sequence
             batch.steps, batch.frame = [], b""
             if not result.duplicate:
                 batch.connection = self._connection
@@ -220,3 +255,8 @@ class Dispatcher:
         """Whether a step is outstanding, and by this batch."""
         sent = self._outstanding.get(step.execution)
         return sent is not None and sent[0].step is step and sent[2] is batch
+
+
+def _overdue_s(step: Step, now_s: float) -> float:
+    """When to ask what has become of a step, if it is (still) on its way now."""
+    return now_s + (step.timeout_ms / 1000 if step.timeout_ms else DEFAULT_TIMEOUT_S) + GRACE_S

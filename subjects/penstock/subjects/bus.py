@@ -140,6 +140,10 @@ class Bus(Protocol):
     async def last(self, stream: str, subject: str) -> Message | None:
         """The last stored message of `subject`."""
 
+    async def holds(self, stream: str, sequence: int) -> bool:
+        """Whether the message of this sequence is still in the stream: it was neither removed nor,
+        in a work queue, done."""
+
     async def purge(self, stream: str, subject: str, before: int = 0) -> None:
         """Remove `subject`'s messages with a sequence below `before` (0: all)."""
 

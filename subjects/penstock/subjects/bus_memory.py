@@ -218,6 +218,10 @@ class MemoryBus:
         stored = self.broker.stream(stream).last(subject)
         return stored.message if stored is not None else None
 
+    async def holds(self, stream: str, sequence: int) -> bool:
+        self._check_connected()
+        return sequence in self.broker.stream(stream).messages
+
     async def purge(self, stream: str, subject: str, before: int = 0) -> None:
         self._check_connected()
         self.broker.stream(stream).purge(subject, before)

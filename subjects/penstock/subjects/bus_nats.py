@@ -19,7 +19,7 @@ from penstock.subjects.nats_append import ACK_TIMEOUT_S, ApiError, Appender, ref
 from penstock.subjects.nats_bucket import NatsBucket
 from penstock.subjects.nats_connection import Connection
 from penstock.subjects.nats_pull import Follow, Work, consumer_config
-from penstock.subjects.nats_read import last_stored
+from penstock.subjects.nats_read import last_stored, stored_at
 from penstock.subjects.streams import ConsumerSpec, StreamSpec
 
 _NS = 1_000_000_000
@@ -134,6 +134,9 @@ class NatsBus:
     async def last(self, stream: str, subject: str) -> Message | None:
         stored = await last_stored(self.connection, stream, subject)
         return None if stored is None else Message(subject, stored.payload, stored.sequence)
+
+    async def holds(self, stream: str, sequence: int) -> bool:
+        return await stored_at(self.connection, stream, sequence) is not None
 
     async def purge(self, stream: str, subject: str, before: int = 0) -> None:
         body = {"filter": subject, "seq": before} if before else {"filter": subject}

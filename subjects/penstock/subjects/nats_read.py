@@ -1,4 +1,4 @@
-"""Reading the last message of a subject, from whoever leads the stream.
+"""Reading single messages, such as the last of a subject, from whoever leads the stream.
 
 JetStream's direct reads are answered by any replica, and one that lags would give an older message
 as the last one: a fenced owner would pass for the owner, and a stored plan for a missing one. So
@@ -30,8 +30,17 @@ class Stored(msgspec.Struct, frozen=True):
 
 async def last_stored(connection: Connection, stream: str, subject: str) -> Stored | None:
     """The last message of exactly this subject; None when there is none."""
+    return await _stored(connection, stream, {"last_by_subj": subject})
+
+
+async def stored_at(connection: Connection, stream: str, sequence: int) -> Stored | None:
+    """The message of this sequence; None when the stream does not hold it any more."""
+    return await _stored(connection, stream, {"seq": sequence})
+
+
+async def _stored(connection: Connection, stream: str, which: dict[str, Any]) -> Stored | None:
     api = f"$JS.API.STREAM.MSG.GET.{stream}"
-    header, payload = await connection.request(api, _encode({"last_by_subj": subject}))
+    header, payload = await connection.request(api, _encode(which))
     if header:
         raise BusError(f"{stream}: nobody leads it now")
     answer: dict[str, Any] = _decode(payload)
