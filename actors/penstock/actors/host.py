@@ -109,6 +109,8 @@ class Host:
         self._changed.set()
 
     def _place(self) -> None:
+        if self.membership.is_deaf:
+            return  # others may own what seems to be nobody's
         wanted = self.membership.wanted(self.shared.partitions)
         claimed = self.membership.claimed()
         for number in wanted - self.partitions.keys() - claimed:

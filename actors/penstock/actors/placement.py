@@ -6,8 +6,14 @@ gives one of eight hosts twice what is fair, and its core is then the limit of a
 a host moves its share and, for the fairness, somewhat more (measured: of 16 partitions on four
 hosts, 4 and 1.3). A sign of life is a lease of one second. It decides who *tries*: who may write is
 decided by the fencing of the journal alone, so hosts that disagree for a moment do no harm.
+
+Silence tells of a death only to who can hear. A host hears its own signs of life through the
+broker as well, and a lease runs out in the time for which they came back: an outage, a broker that
+stands still or a stop of the host itself take no lease from anybody, and leave the others 0.4 s to
+be heard when it is over. Whoever needs longer to get its connection back passes for dead.
 """
 
+import math
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
@@ -20,6 +26,9 @@ from penstock.subjects.messages import Heartbeat
 
 LEASE_S = 1.0
 BEAT_S = 0.25
+ECHO_S = 0.35
+"""How long a host counts as hearing after an own sign of life came back: until the next is due, and
+a little, since a busy loop is late."""
 
 HEARTBEATS: Codec[Heartbeat] = Codec(Heartbeat)
 
@@ -56,8 +65,12 @@ class Membership:
         self._bus = bus
         self._clock = clock
         self._heard: dict[str, tuple[Heartbeat, float]] = {}
+        self._listened_s = 0.0
+        self._echo_s = -math.inf
         self._hooks: list[Callable[[], None]] = []
+        self._is_closed = False
         self._subscription = bus.subscribe("hb.actors.*", self._on_beat)
+        bus.on_connection(self._on_connection)
 
     def on_change(self, hook: Callable[[], None]) -> None:
         """Call `hook` when another host says something new."""
@@ -70,13 +83,19 @@ class Membership:
 
     def close(self) -> None:
         """Listen no more."""
+        self._is_closed = True
         self._subscription.close()
 
     def others(self) -> list[Heartbeat]:
         """The other hosts whose lease holds."""
-        since = self._clock.monotonic_s() - LEASE_S
+        since = self._hearing_s() - LEASE_S
         self._heard = {host: heard for host, heard in self._heard.items() if heard[1] > since}
         return [beat for beat, _ in self._heard.values()]
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether this host's own signs of life do not come back, so it knows nothing of others."""
+        return self._clock.monotonic_s() - self._echo_s > LEASE_S
 
     def wanted(self, partitions: int) -> set[int]:
         """The partitions that this host should own."""
@@ -91,15 +110,25 @@ class Membership:
         """The partitions that others say they own."""
         return {partition for beat in self.others() for partition in beat.owns}
 
+    def _on_connection(self, is_connected: bool) -> None:
+        """After an outage all hosts listen for each other at once; a whole beat would be long."""
+        if is_connected and not self._is_closed:
+            self.beat()
+
+    def _hearing_s(self) -> float:
+        """A clock that stands still while this host's own signs of life do not come back."""
+        return self._listened_s + min(self._clock.monotonic_s() - self._echo_s, ECHO_S)
+
     def _on_beat(self, message: Message) -> None:
         try:
             beat = HEARTBEATS.decode(message.payload)
         except CodecError:
             return
         if beat.id == self.own.id:
+            self._listened_s, self._echo_s = self._hearing_s(), self._clock.monotonic_s()
             return
         known = self._heard.get(beat.id)
-        self._heard[beat.id] = (beat, self._clock.monotonic_s())
+        self._heard[beat.id] = (beat, self._hearing_s())
         if known is None:
             self.beat()  # a newcomer need not wait a whole beat to know us
         if known is None or known[0] != beat:
