@@ -139,27 +139,32 @@ class Host:
 
     async def _take(self, number: int) -> None:
         async with self._slots:
-            partition = Partition(self.shared, number, self._on_lost)
-            try:
-                await partition.own()
-            except BusError as error:
-                partition.close()
-                log.info("partition %d: not taken now: %s", number, error)
-                await asyncio.sleep(RETRY_S)
-                return
-            except Exception as error:
-                # A journal that cannot be read, most likely: others would fail at it as well.
-                partition.close()
-                log.exception("partition %d: cannot be taken over", number)
-                self._failed[number] = repr(error)
-                await asyncio.sleep(FAILED_RETRY_S)
-                return
-            except BaseException:
-                partition.close()
-                raise
-            self._failed.pop(number, None)
-            self.partitions[number] = partition
-            self._claim()
+            pause_s = await self._try_to_take(number)
+        # Not in a slot: one that is refused must not delay those that are not.
+        await asyncio.sleep(pause_s)
+
+    async def _try_to_take(self, number: int) -> float:
+        """Take a partition; how long to wait until the next try, if it was refused."""
+        partition = Partition(self.shared, number, self._on_lost)
+        try:
+            await partition.own()
+        except BusError as error:
+            partition.close()
+            log.info("partition %d: not taken now: %s", number, error)
+            return RETRY_S
+        except Exception as error:
+            # A journal that cannot be read, most likely: others would fail at it as well.
+            partition.close()
+            log.exception("partition %d: cannot be taken over", number)
+            self._failed[number] = repr(error)
+            return FAILED_RETRY_S
+        except BaseException:
+            partition.close()
+            raise
+        self._failed.pop(number, None)
+        self.partitions[number] = partition
+        self._claim()
+        return 0.0
 
     async def _release(self, number: int) -> None:
         partition = self.partitions.get(number)

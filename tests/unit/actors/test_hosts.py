@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from penstock.actors.host import Host
+from penstock.actors.host import TAKEOVERS_MAX, Host
 from penstock.actors.journal import RECORDS
 from penstock.actors.shared import Shared
 from penstock.nodes.registry import REGISTRY
@@ -157,5 +157,20 @@ def test_a_host_that_is_started_while_it_hears_nothing_takes_no_more_than_it_is_
 
         assert sorted([*hosts.one.owned, *hosts.two.owned]) == list(range(PARTITIONS))
         assert [hosts.epochs()[number] for number in hosts.one.owned] == [1] * (PARTITIONS // 2)
+
+    with_hosts(test)
+
+
+def test_partitions_that_cannot_be_taken_do_not_delay_those_that_can() -> None:
+    async def test(hosts: Hosts) -> None:
+        await hosts.two.kill()
+        for number in range(TAKEOVERS_MAX):
+            journal = names.journal("local", number)
+            hosts.admin.append(journal, b"no record", lambda result: None)
+        await hosts.one.start()
+
+        await asyncio.sleep(1)
+
+        assert hosts.one.owned == list(range(TAKEOVERS_MAX, PARTITIONS))
 
     with_hosts(test)
