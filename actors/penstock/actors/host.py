@@ -50,7 +50,6 @@ class Host:
         self._failed: dict[int, str] = {}
         self._crashes = RestartBudget(CRASHES)
         self._has_given_up = False
-        self._is_placing = False
 
     async def beat(self) -> None:
         """Run for ever: tell that this host lives."""
@@ -65,7 +64,6 @@ class Host:
         """Run for ever: own what this host should own."""
         self.membership.beat()
         await asyncio.sleep(HELLO_S)
-        self._is_placing = True
         while True:
             self._changed.clear()
             if self._has_given_up:
@@ -79,7 +77,6 @@ class Host:
 
     async def drain(self) -> None:
         """Release everything, and say so."""
-        self._is_placing = False
         self.membership.own.draining = True
         self.membership.beat()
         for task in self._busy.values():
@@ -88,7 +85,6 @@ class Host:
 
     def close(self) -> None:
         """Stop at once."""
-        self._is_placing = False
         for task in self._busy.values():
             task.cancel()
         for partition in list(self.partitions.values()):
