@@ -177,11 +177,14 @@ def wait_until(
     """Poll until it holds; `AssertionError` with the words of `or_say` after the deadline."""
     deadline = time.monotonic() + timeout_s
     while True:
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        fault: Exception | None = None
+        try:
             if holds():
                 return
+        except (OSError, ValueError, KeyError) as error:
+            fault = error
         if time.monotonic() > deadline:
-            raise AssertionError(or_say())
+            raise AssertionError(or_say()) from fault
         time.sleep(0.02)
 
 

@@ -12,6 +12,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from penstock.cli.api import Api
@@ -97,9 +98,10 @@ def _lives(up: Up) -> Iterator[tuple[int, int]]:
     """Every partition that any host said to be live, and when, in ms."""
     for name in HOSTS:
         for line in _log(up.data, name):
-            found = _LIVE.match(str(line.get("message", "")))
+            found = _LIVE.match(str(line.get("event", "")))
             if found:
-                yield int(found[1]), int(line["at_ms"])
+                at = datetime.fromisoformat(str(line["at"]))
+                yield int(found[1]), round(1000 * at.timestamp())
 
 
 def _log(data: Path, name: str) -> Iterator[dict[str, str | int]]:
