@@ -11,7 +11,7 @@ import pytest
 
 from penstock.subjects.bus import Message
 from penstock.subjects.errors import BusError
-from penstock.subjects.streams import ConsumerSpec, StreamSpec
+from penstock.subjects.streams import ACK_WAIT_S, ConsumerSpec, StreamSpec
 from tests.contract.bus_calls import STEPS, append, emptied, payloads
 from tests.contract.conftest import World, until
 
@@ -95,6 +95,24 @@ async def test_acknowledged_work_is_gone_and_refused_work_comes_again(world: Wor
 
         assert payloads(taken) == [b"step", b"step"]
         await emptied(bus, "STEPS")
+
+
+async def test_a_worker_that_is_closed_gives_back_what_it_holds_to_another(world: World) -> None:
+    async with world.bus() as bus:
+        taken: list[Message] = []
+        again: list[Message] = []
+        closing = await bus.work("STEPS", "trusted", STEPS, taken.append)
+        closing.offer(2)  # and so would be the first to be given it again
+        await append(bus, STEPS, b"job")
+        await until(lambda: len(taken) == 1)
+        other = await bus.work("STEPS", "trusted", STEPS, again.append)
+        other.offer(1)
+
+        closing.close()
+        closing.nak(taken[0])
+
+        async with asyncio.timeout(ACK_WAIT_S / 2):  # so it was not the broker who missed it
+            await until(lambda: payloads(again) == [b"job"])
 
 
 async def test_work_of_a_silent_worker_goes_to_another_and_progress_keeps_it(

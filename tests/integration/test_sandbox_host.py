@@ -17,7 +17,7 @@ from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.codec import Codec
 from penstock.subjects.dead_letters import UNREADABLE, dead_letter
-from penstock.subjects.messages import Heartbeat, Step, StepResult
+from penstock.subjects.messages import Heartbeat, Item, Step, StepResult
 from penstock.subjects.streams import Budget, ensure
 from tests.security.sandbox_steps import document, step
 from tests.servers import NatsServer, nats_server
@@ -108,9 +108,9 @@ async def an_owner(server: NatsServer) -> Owner:
     return Owner(bus)
 
 
-async def a_step(owner: Owner, code: str, *, seq: int = 1, timeout_ms: int = 10_000) -> Step:
+async def a_step(owner: Owner, code: str, *, seq: int = 1, items: list[Item] | None = None) -> Step:
     body = document(code)
-    made = step(body, timeout_ms=timeout_ms)
+    made = step(body, items, timeout_ms=10_000)
     made.seq = seq
     await owner.bus.bucket("plans").put(made.plan, body)
     return made
@@ -142,6 +142,40 @@ def test_steps_are_answered_and_sigterm_drains(server: NatsServer, tmp_path: Pat
             assert (await owner.bus.info("STEPS"))["messages"] == 0
         finally:
             host.end()
+            await owner.bus.close()
+
+    asyncio.run(main())
+
+
+def test_a_host_that_stops_gives_back_what_does_not_end_in_time(
+    server: NatsServer, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        owner = await an_owner(server)
+        hosts = [HostProcess(server, tmp_path, PENSTOCK_TIERS="process", PENSTOCK_DRAIN_S="0.2")]
+        try:
+            await asyncio.to_thread(hosts[0].wait_until_ready)
+            # The first step makes the plan known: from then on steps go to the pool at once.
+            code = f"if ($json.is_slow) {{ {SLOW} }} return {{}}"
+            fast = await a_step(owner, code, items=[{"json": {"is_slow": False}}])
+            slow = await a_step(owner, code, seq=2, items=[{"json": {"is_slow": True}}])
+            await owner.send([fast])
+            await owner.until(lambda: owner.results)
+            owner.beats.clear()
+            await owner.send([slow])
+            await owner.until_a_step_is_held()
+
+            hosts[0].process.send_signal(signal.SIGTERM)
+            events = await asyncio.to_thread(hosts[0].events)
+            hosts.append(HostProcess(server, tmp_path, PENSTOCK_TIERS="process"))
+            await owner.until(lambda: len(owner.results) == 2)
+
+            assert events[-1] == "stopped"
+            assert owner.results[1].outcome.error is None
+            assert owner.results[1].host != owner.results[0].host
+        finally:
+            for host in hosts:
+                host.end()
             await owner.bus.close()
 
     asyncio.run(main())

@@ -7,9 +7,11 @@ together leave together, per partition. A batch that takes long is kept alive ev
 that is delivered again nevertheless is answered again, not run again (`once`).
 
 Back-pressure: a host asks for messages while it has free slots, and for nothing while it drains.
+What a draining host gives back is somebody else's: whatever comes of it here is told to nobody.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -94,16 +96,17 @@ class TierServer:
     async def drain(self, grace_s: float) -> None:
         """Take no more; finish what there is within `grace_s`, give the rest back."""
         self._is_draining = True
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._is_idle.wait(), grace_s)
-        except TimeoutError:
-            for batch in self._batches:
-                self._queue.nak(batch.message)
+        # First ask for nothing any more: what is given back would come here again.
+        self._queue.close()
+        given_back, self._batches = self._batches, set()
+        for batch in given_back:
+            self._queue.nak(batch.message)
         for task in self._tasks:
             task.cancel()
         if self._ticker is not None:
             self._ticker.cancel()
-        self._queue.close()
 
     @property
     def _queue(self) -> WorkSubscription:
@@ -151,6 +154,8 @@ class TierServer:
         bury(self._bus, self._region, letter_of(message, UNREADABLE, error.message), stored)
 
     def _ran(self, batch: _Batch, partition: int, result: StepResult) -> None:
+        if batch not in self._batches:
+            return  # given back: it runs elsewhere, and here it ends because the host stops
         outbox = self._outboxes.setdefault(partition, _Outbox())
         outbox.waiting.append((batch, result))
         if not outbox.is_sending:

@@ -30,7 +30,6 @@ from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Heartbeat
 
 TIERS = ("process", "trusted")
-_GRACE_S = 7.0
 _HEARTBEAT_S = 1.0
 _SLOTS = {"process": 16, "trusted": 64}
 _HEARTBEATS: Codec[Heartbeat] = Codec(Heartbeat)
@@ -91,7 +90,7 @@ async def _serve(config: Config, tiers: tuple[str, ...]) -> None:
     await stop.wait()
     telling.cancel()
     logs.say("draining", id=host.id)
-    await asyncio.gather(*(server.drain(_GRACE_S) for server in host.servers))
+    await asyncio.gather(*(server.drain(config.drain_s) for server in host.servers))
     beating.cancel()
     await host.pool.close()
     await host.services.close()

@@ -54,7 +54,7 @@ class WorkSubscription(Subscription, Protocol):
     """A pull on a work queue: delivers at most as many messages as slots were offered.
 
     What is said of a message that a stream has taken along when it began anew is said of none. An
-    `ack` during an outage counts when it is over.
+    `ack` during an outage counts when it is over. What was delivered can be answered after `close`.
     """
 
     def offer(self, slots: int) -> None:

@@ -46,6 +46,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Go on with a database that lacks what the broker no longer holds."""
     accepts_journal_gap: bool = False
     """Go on with partitions whose journal lacks records."""
+    drain_s: float = 7.0
+    """How long a sandbox host that stops lets steps run before it gives them back."""
     timezone: str = DEFAULT_TIMEZONE
     """Of workflows that name none."""
     log_level: str = "info"

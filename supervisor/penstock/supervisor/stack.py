@@ -36,6 +36,11 @@ from penstock.supervisor.supervisor import OnEvent, supervisor_child
 GROUP = RestartIntensity(restarts=10, window_s=60.0)
 ROOT = RestartIntensity(restarts=3, window_s=60.0)
 
+SANDBOX_SHUTDOWN_S = 1.5
+SANDBOX_DRAIN_S = 1.0
+"""Less than it is given to end: a sandbox host that is killed gives nothing back, and its steps
+wait until the broker misses it."""
+
 MODULES = {
     "gateway": "penstock.gateway",
     "actors": "penstock.actors",
@@ -101,7 +106,10 @@ class _Stack:
             ),
             self._group("database", self._databases()),
             self._group("projector", [self._child("projector", "projector", shutdown_s=1.5)]),
-            self._group("sandbox-hosts", [self._child("sandbox_host", "sandbox", shutdown_s=1.5)]),
+            self._group(
+                "sandbox-hosts",
+                [self._child("sandbox_host", "sandbox", shutdown_s=SANDBOX_SHUTDOWN_S)],
+            ),
             self._group(
                 "actors",
                 [
@@ -180,6 +188,8 @@ class _Stack:
         env["PENSTOCK_PARTITIONS"] = str(self._settings.partitions)
         env["PENSTOCK_DATA_DIR"] = str(self._data.path)
         env.setdefault("PENSTOCK_PUBLIC_URL", self._settings.url)
+        if role == "sandbox":
+            env["PENSTOCK_DRAIN_S"] = str(SANDBOX_DRAIN_S)
         if role == "projector":
             env["PENSTOCK_POSTGRES_URL"] = self._postgres_url
         if role == "gateway":

@@ -2,92 +2,22 @@
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from penstock.sandbox_host.host import STEPS, TierServer
 from penstock.sandbox_host.once import Once, OnResult
-from penstock.subjects import names
-from penstock.subjects.bus import Ack, Message
-from penstock.subjects.bus_memory import MemoryBus
-from penstock.subjects.codec import Codec
-from penstock.subjects.memory_broker import Faults, MemoryBroker
-from penstock.subjects.messages import Outcome, Step, StepResult
-from penstock.subjects.streams import Budget, ensure
+from penstock.subjects.messages import Step, StepResult
 from tests.security.sandbox_steps import step
 from tests.simulation import virtual
+from tests.unit.sandbox.harness import LONG_S, CountingExecutor, World, played
 
-RESULTS: Codec[list[StepResult]] = Codec(list[StepResult])
-LONG_S = 10.0
 OURS = "penstock.sandbox_host"
-
-
-class CountingExecutor:
-    """Notes what it runs; each step takes `LONG_S`."""
-
-    host_id = "h1"
-
-    def __init__(self) -> None:
-        self.ran: list[int] = []
-
-    def start(self, step: Step, on_result: OnResult) -> None:
-        self.ran.append(step.seq)
-        result = StepResult(step.execution, step.seq, step.attempt, Outcome([[]]), "h1", 0, 1)
-        asyncio.get_running_loop().call_later(LONG_S, on_result, result)
 
 
 async def result_of(once: Once, asked: Step) -> StepResult:
     done: asyncio.Future[StepResult] = asyncio.get_running_loop().create_future()
     once.run(asked, done.set_result)
     return await done
-
-
-class World:
-    """A host and an owner that sends it steps, on a broker that can fail."""
-
-    def __init__(self) -> None:
-        self.broker = MemoryBroker(Faults())
-        self.owner = MemoryBus(self.broker)
-        self.host = MemoryBus(self.broker)
-        self.executor = CountingExecutor()
-        self.results: list[int] = []
-
-    async def start(self) -> None:
-        await ensure(self.owner, "local", Budget(file_bytes=1 << 30))
-        self.owner.follow("DONE", names.done("local", 0), 1, self._received)
-        executor = self.executor
-        self.server = TierServer(self.host, executor, region="local", tier="process", slots=4)  # type: ignore[arg-type]
-        await self.server.start()
-
-    def send(self, *numbers: int) -> None:
-        """One batch of steps."""
-        steps = [step(b"{}") for _ in numbers]
-        for made, number in zip(steps, numbers, strict=True):
-            made.seq = number
-        self.owner.append(names.steps("local", "process"), STEPS.encode(steps), _stored)
-
-    def stored_steps(self) -> int:
-        return len(self.broker.stream("STEPS").messages)
-
-    def _received(self, message: Message) -> None:
-        self.results += [result.seq for result in RESULTS.decode(message.payload)]
-
-
-def _stored(result: Ack | Exception) -> None:
-    assert isinstance(result, Ack), result
-
-
-def played(test: Callable[[World], Awaitable[None]]) -> None:
-    async def main() -> None:
-        world = World()
-        await world.start()
-        try:
-            await test(world)
-        finally:
-            await world.server.drain(0)
-
-    virtual.run(main())
 
 
 def test_steps_that_run_through_a_long_outage_run_once() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from penstock.supervisor import broker
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.spec import SupervisorSpec
-from penstock.supervisor.stack import StackSettings, stack
+from penstock.supervisor.stack import SANDBOX_DRAIN_S, StackSettings, stack
 
 
 def tree_of(directory: Path, *, gateways: int = 1, actors: int = 1) -> SupervisorSpec:
@@ -33,3 +33,11 @@ def awaited(tree: SupervisorSpec) -> set[str]:
 
 def test_nobody_waits_for_anything_but_the_broker(tmp_path: Path) -> None:
     assert awaited(tree_of(tmp_path)) == {"broker", "nats"}
+
+
+def test_a_sandbox_host_has_time_to_give_back_what_does_not_end(tmp_path: Path) -> None:
+    [group] = [one for one in tree_of(tmp_path).children if one.name == "sandbox-hosts"]
+    assert group.tree is not None
+    [host] = group.tree.children
+
+    assert host.shutdown_s > SANDBOX_DRAIN_S
