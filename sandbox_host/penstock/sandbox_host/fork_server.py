@@ -22,6 +22,7 @@ from penstock.sandbox_host.tree import python_executable
 from penstock.subjects.errors import PenstockError
 
 _START_TIMEOUT_S = 20.0
+_REMEDY = "run `penstock doctor`; the sandbox host's log has the reason"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(FromZygote).decode
 
@@ -41,38 +42,54 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._up: asyncio.Future[Up] | None = None
+        self._is_up = False
 
     async def start(self, config: ZygoteSettings) -> Up:
-        """Start the zygote and wait until it is ready; what layers it has."""
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        self._control = ours
-        self._up = loop.create_future()
-        self._process = _launch(theirs, config)
-        theirs.close()
-        loop.add_reader(ours, self._readable)
-        ours.send(_encode(config))
+        """Start the zygote and wait until it is ready; what layers it has. `PenstockError` or
+        `OSError` when that cannot be, and then nothing is left of it."""
         try:
-            return await asyncio.wait_for(self._up, _START_TIMEOUT_S)
+            up = await asyncio.wait_for(self._begin(config), _START_TIMEOUT_S)
         except TimeoutError:
             self.close()
             raise PenstockError(
                 f"the sandbox's fork server was not ready within {_START_TIMEOUT_S:.0f} s",
-                remedy="run `penstock doctor`; the sandbox host's log has the reason",
+                remedy=_REMEDY,
             ) from None
+        except BaseException:
+            self.close()
+            raise
+        if self._control is None:  # between its word and our turn
+            raise _ended_early()
+        self._is_up = True
+        return up
+
+    def _begin(self, config: ZygoteSettings) -> "asyncio.Future[Up]":
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control = ours
+        with theirs:
+            ours.setblocking(False)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            self._process = _launch(theirs, config)
+        self._up = loop.create_future()
+        loop.add_reader(ours, self._readable)
+        ours.send(_encode(config))
+        return self._up
 
     def spawn(self, slot: int) -> socket.socket:
-        """Ask for a worker; our end of its channel. `on_spawned` follows."""
+        """Ask for a worker; our end of its channel. `on_spawned` follows. `OSError`: not now."""
         assert self._control is not None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        sent = array.array("i", [theirs.fileno()])
         with theirs:
-            self._control.sendmsg(
-                [_encode(slot)],
-                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))],
-            )
+            try:
+                self._control.sendmsg(
+                    [_encode(slot)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, sent)]
+                )
+            except OSError:
+                ours.close()
+                raise
         return ours
 
     def _readable(self) -> None:
@@ -99,15 +116,10 @@ class ForkServer:
             self._up.set_result(message)
 
     def _ended(self) -> None:
-        was_up = self._up is not None and self._up.done()
-        failure = PenstockError(
-            "the sandbox's fork server ended while it was set up",
-            remedy="run `penstock doctor`; the sandbox host's log has the reason",
-        )
         if self._up is not None and not self._up.done():
-            self._up.set_exception(failure)
+            self._up.set_exception(_ended_early())
         self.close()
-        if was_up:
+        if self._is_up:
             self._on_lost()
 
     def close(self) -> None:
@@ -122,6 +134,10 @@ class ForkServer:
                 self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+
+def _ended_early() -> PenstockError:
+    return PenstockError("the sandbox's fork server ended while it was set up", remedy=_REMEDY)
 
 
 def _launch(channel: socket.socket, config: ZygoteSettings) -> "subprocess.Popen[bytes]":

@@ -70,6 +70,7 @@ class ProcessPool(LaneOwner):
         self._sweeper: asyncio.TimerHandle | None = None
         self._starting: asyncio.Task[None] | None = None
         self._failed = ""
+        self.outage = ""  # why it has to wait here
         self.isolation = Isolation()
         self.has_tried = asyncio.Event()  # a worker came up, or cannot
 
@@ -79,8 +80,8 @@ class ProcessPool(LaneOwner):
         return self._failed
 
     async def start(self) -> None:
-        """Start the zygote and, to see what isolation there is, a worker; `PenstockError` when it
-        cannot be had."""
+        """Start the zygote and, to see what isolation there is, a worker; `PenstockError` or
+        `OSError` when it cannot be had."""
         if sys.platform != "linux":
             self._failed = f"user code needs Linux's isolation, which {sys.platform} does not have"
             self.isolation.missing["process"] = self._failed
@@ -99,10 +100,11 @@ class ProcessPool(LaneOwner):
         config = ZygoteSettings.of_this_machine(
             filter_program=program, uid=worker_uid(), limits=limits
         )
-        self._server = ForkServer(
+        server = ForkServer(
             on_spawned=self._spawned, on_exited=self._exited, on_lost=self._server_lost
         )
-        up = await self._server.start(config)
+        up = await server.start(config)
+        self._server = server
         self.isolation.set_zygote(up.layers, up.missing)
         self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
         self._refill(1)
@@ -218,7 +220,10 @@ class ProcessPool(LaneOwner):
         while starting < wanted:
             if len(self._lanes) >= self._settings.workers_max and not self._evict():
                 return
-            self._spawn()
+            try:
+                self._spawn()
+            except OSError:
+                return  # short of descriptors or memory, which may pass: the sweep tries again
             starting += 1
 
     def _evict(self) -> bool:
@@ -245,6 +250,7 @@ class ProcessPool(LaneOwner):
         spare = len(self._blank) > self._settings.blank and self._blank[0]
         if spare and spare.idle_since_s < loop.time() - _SPARE_S:
             spare.lose("spare")
+        self._refill()
 
     # ---- what lanes and the zygote tell
 
@@ -261,13 +267,11 @@ class ProcessPool(LaneOwner):
         self._offer(lane)
 
     def _attach(self, lane: Lane) -> None:
-        group = self._groups.create() if self._groups else None
-        pid = lane.pid
-        if group is None or pid <= 0:
-            return
-        lane.group = group
+        lane.group = self._groups.create() if self._groups else None
         try:
-            group.attach(pid)
+            pid = lane.pid
+            if lane.group is not None and pid > 0:
+                lane.group.attach(pid)
         except OSError as error:
             lane.lose(f"cgroup: {error}")
 
@@ -380,6 +384,8 @@ class ProcessPool(LaneOwner):
             try:
                 await self.start()
                 break
-            except PenstockError:
+            except (PenstockError, OSError) as error:
+                self.outage = f"the fork server cannot be started: {error}"
                 await asyncio.sleep(_RESTART_S)
+        self.outage = ""
         self._refill()

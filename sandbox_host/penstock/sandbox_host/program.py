@@ -148,6 +148,12 @@ async def _beat(host: _Host) -> None:
         beat = Heartbeat("sandbox", host.id, os.getpid(), host.started_ms, free=free)
         if host.pool.has_tried.is_set():
             beat.isolation = host.pool.isolation.report()
-        beat.problems = [f"user code is refused: {host.pool.problem}"] if host.pool.problem else []
+        beat.problems = _problems(host.pool)
         host.bus.publish(subject, _HEARTBEATS.encode(beat))
         await asyncio.sleep(_HEARTBEAT_S)
+
+
+def _problems(pool: ProcessPool) -> list[str]:
+    refused = [f"user code is refused: {pool.problem}"] if pool.problem else []
+    waits = [f"user code waits: {pool.outage}"] if pool.outage else []
+    return refused + waits

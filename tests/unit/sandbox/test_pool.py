@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -143,18 +142,6 @@ def test_a_step_behind_one_that_kills_its_worker_is_run_elsewhere() -> None:
     assert first.error is not None
     assert first.error.message == "The sandbox ended the code: ended with status 3"
     assert [first_json(outcome) for outcome in others] == [{"fine": True}] * 2
-
-
-def test_a_lost_fork_server_is_replaced() -> None:
-    async def kill(pool: ProcessPool) -> Outcome:
-        await run_code(pool, "return {}")
-        server = pool._server
-        assert server is not None and server._process is not None
-        os.kill(server._process.pid, signal.SIGKILL)
-        await until(lambda: pool._server is not None and pool._server is not server)
-        return await run_code(pool, "return {again: true}")
-
-    assert first_json(with_pool(kill)) == {"again": True}
 
 
 def test_idle_workers_are_ended() -> None:
