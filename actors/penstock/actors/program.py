@@ -21,6 +21,7 @@ from penstock.subjects.config import Config
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.resume_urls import FILE as RESUME_KEYS
 from penstock.subjects.resume_urls import ResumeKeys, ResumeUrls
+from penstock.supervisor.readiness import unless
 from penstock.supervisor.spec import SupervisorSpec
 from penstock.supervisor.supervisor import SupervisorEvent, start_supervisor
 from penstock.supervisor.task import task_child
@@ -52,25 +53,9 @@ async def _serve(config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     owner = secrets.token_hex(6)
-    bus = await NatsBus.connect(
-        config.nats_url,
-        user=config.nats_user,
-        password=config.nats_password,
-        name=f"actors-{owner}",
-    )
-    keys = ResumeKeys(config.data_dir / RESUME_KEYS)
-    shared = Shared(
-        bus,
-        SystemClock(),
-        config.region,
-        config.partitions,
-        owner,
-        REGISTRY,
-        resume_url=ResumeUrls(config.public_url, keys),
-        timezone=config.timezone,
-        accepts_gap=config.accepts_journal_gap,
-    )
-    await shared.start()
+    shared = await unless(stop, _reach(config, owner))
+    if shared is None:
+        return 0
     host = Host(shared, pid=os.getpid())
     tree = await start_supervisor(
         SupervisorSpec(
@@ -97,9 +82,33 @@ async def _serve(config: Config) -> int:
     await ending
     host.close()
     shared.close()
-    await bus.close()
+    await shared.bus.close()
     logs.say("stopped", id=owner)
     return 1 if has_failed else 0
+
+
+async def _reach(config: Config, owner: str) -> Shared:
+    """What there is with the broker, however long that takes."""
+    bus = await NatsBus.connect(
+        config.nats_url,
+        user=config.nats_user,
+        password=config.nats_password,
+        name=f"actors-{owner}",
+    )
+    keys = ResumeKeys(config.data_dir / RESUME_KEYS)
+    shared = Shared(
+        bus,
+        SystemClock(),
+        config.region,
+        config.partitions,
+        owner,
+        REGISTRY,
+        resume_url=ResumeUrls(config.public_url, keys),
+        timezone=config.timezone,
+        accepts_gap=config.accepts_journal_gap,
+    )
+    await shared.start()
+    return shared
 
 
 def _tell_part(event: SupervisorEvent) -> None:

@@ -1,4 +1,5 @@
 """The sandbox host as a program: connects, serves its tiers, tells that it lives, drains.
+A broker that is away or whose streams do not answer is waited for.
 
 Environment beside `Config`'s: PENSTOCK_TIERS (`process,trusted`), PENSTOCK_SANDBOX (`weak` lets
 user code run without the minimum of isolation), PENSTOCK_EGRESS_ALLOW (networks that nodes may
@@ -13,6 +14,7 @@ import secrets
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from penstock.sandbox_host.egress import EgressPolicy
 from penstock.sandbox_host.executor import Executor
@@ -26,8 +28,9 @@ from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.codec import Codec
 from penstock.subjects.config import Config
-from penstock.subjects.errors import PenstockError
+from penstock.subjects.errors import BusError, PenstockError
 from penstock.subjects.messages import Heartbeat
+from penstock.supervisor.readiness import unless, wait_for
 
 TIERS = ("process", "trusted")
 _HEARTBEAT_S = 1.0
@@ -79,7 +82,9 @@ async def _serve(config: Config, tiers: tuple[str, ...]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    host = await _start(config, tiers)
+    host = await unless(stop, _start(config, tiers))
+    if host is None:
+        return
     # What is there now stays; and steps come and go in thousands without making cycles.
     gc.collect()
     gc.freeze()
@@ -130,8 +135,17 @@ async def _start(config: Config, tiers: tuple[str, ...]) -> _Host:
         for tier in tiers
     ]
     for server in servers:
-        await server.start()
+        await wait_for(partial(_joined, server), on_outage=_tell_outage, expected=(BusError,))
     return _Host(host_id, bus, pool, services, servers, time.time_ns() // 1_000_000)
+
+
+async def _joined(server: TierServer) -> bool:
+    await server.start()
+    return True
+
+
+def _tell_outage(reason: str) -> None:
+    logs.say("waiting", why=reason)
 
 
 async def _tell_isolation(host: _Host) -> None:

@@ -2,15 +2,19 @@
 
 When a broker or a database is away, ending and being restarted spends a restart budget on a
 fault that no restart can heal. `wait_for` asks again, ever less often, until the dependency
-answers; only a caller's own deadline or its cancellation ends the waiting.
+answers; only a caller's own deadline or its cancellation ends the waiting. So a program that is
+told to stop meanwhile has to be told so itself: `unless`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 from penstock.subjects.disks import is_full
 from penstock.subjects.errors import PenstockError
+
+T = TypeVar("T")
 
 _EXPECTED = (OSError, TimeoutError, PenstockError)
 
@@ -46,6 +50,19 @@ async def wait_for(
             on_outage(reason)
             told = reason
         await asyncio.sleep(pause_s)
+
+
+async def unless(stopped: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` comes to, or `None` when `stopped` is set before: then it is cancelled."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        stopping.cancel()
+        if working.cancel():
+            await asyncio.wait((working,))
 
 
 async def wait_for_room(directory: Path, told: Callable[[str], None]) -> None:

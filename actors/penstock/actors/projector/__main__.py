@@ -25,6 +25,7 @@ from penstock.subjects.codec import Codec
 from penstock.subjects.config import Config, check_postgres_url
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Heartbeat
+from penstock.supervisor.readiness import unless
 
 HEARTBEAT_S = 1.0
 DATABASE_S = 5.0
@@ -45,12 +46,15 @@ async def serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     clock = SystemClock()
-    bus = await NatsBus.connect(
+    connecting = NatsBus.connect(
         config.nats_url,
         user=config.nats_user,
         password=config.nats_password,
         name="penstock.projector",
     )
+    bus = await unless(stopped, connecting)
+    if bus is None:
+        return
     blobs = BlobStore.local(config.data_dir / "blobs")
     settings = Settings(
         postgres_url=config.postgres_url,
