@@ -53,6 +53,20 @@ async def test_a_deleted_key_is_absent_and_can_be_created_again(world: World) ->
         assert entry is not None and entry.value == b"2"
 
 
+async def test_a_key_that_was_changed_meanwhile_is_not_deleted(world: World) -> None:
+    async with world.bus() as bus:
+        plans = bus.bucket("plans")
+        first = await plans.create("k", b"1")
+        second = await plans.update("k", b"2", first)
+
+        with pytest.raises(WrongLastSequenceError):
+            await plans.delete("k", first)
+        assert await plans.get("k") == KvEntry("k", b"2", second)
+
+        assert await plans.delete("k", second) > second
+        assert await plans.get("k") is None
+
+
 async def test_watch_tells_the_present_then_a_mark_then_changes(world: World) -> None:
     async with world.bus() as bus:
         routes = bus.bucket("routes")

@@ -2,20 +2,22 @@
 
 A claim stands in the bucket `routes` under tenant, method and a hash of the path's shape, and
 holds the workflow's id. It counts only while that workflow is active on that path: a claim that a
-crash left behind, or that was let go (an empty value), may be taken over by compare-and-set. So
-claims come before the record that needs them and go after it, and no crash between the two leaves
-a path that nobody can have.
+crash left behind may be taken over by compare-and-set. So claims come before the record that needs
+them and go after it, and no crash between the two leaves a path that nobody can have.
 
-Two activations can each find the other's claim void at one moment; that is why claims are checked
-again (`are_held`) after the record was written.
+Two activations can each find the other's claim void at one moment. So each looks at the other once
+more after it wrote: who was to be active at its claims (`are_held`), who took a claim over at the
+records of its former holders. Until that look is over the claim names the former holders too,
+behind the new one: one that became active takes it back, a third that comes along looks at all.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 
 from penstock.gateway.problems import ProblemError
 from penstock.gateway.triggers import claim_of
-from penstock.subjects.bus import Bus
+from penstock.subjects.bus import Bus, KvEntry
 from penstock.subjects.errors import WrongLastSequenceError
 from penstock.subjects.workflows import (
     ROUTES,
@@ -43,12 +45,11 @@ class Claims:
                 await self._take(record, route)
 
     async def are_held(self, record: WorkflowRecord) -> bool:
-        """Whether all paths of an active workflow are still claimed by it."""
+        """Whether all paths of an active workflow are still claimed by it. One that is just being
+        taken from it is taken back."""
         for route in record.webhooks:
-            if route.is_claimed:
-                entry = await self._routes.get(_key(record.tenant, route))
-                if entry is None or entry.value != record.id.encode():
-                    return False
+            if route.is_claimed and not await self._is_held(record, route):
+                return False
         return True
 
     async def release(self, record: WorkflowRecord, routes: Iterable[WebhookRoute]) -> None:
@@ -56,31 +57,51 @@ class Claims:
         for route in routes:
             key = _key(record.tenant, route)
             entry = await self._routes.get(key)
-            if route.is_claimed and entry is not None and entry.value == record.id.encode():
-                try:
-                    # Emptied, not deleted: a deletion has no compare-and-set.
-                    await self._routes.update(key, b"", entry.revision)
-                except WrongLastSequenceError:
-                    continue
+            if route.is_claimed and entry is not None and _holders(entry) == [record.id]:
+                with contextlib.suppress(WrongLastSequenceError):
+                    await self._routes.delete(key, entry.revision)
+
+    async def _is_held(self, record: WorkflowRecord, route: WebhookRoute) -> bool:
+        key = _key(record.tenant, route)
+        while True:
+            entry = await self._routes.get(key)
+            holders = _holders(entry)
+            if entry is None or record.id not in holders or holders[0] == record.id:
+                return record.id in holders
+            with contextlib.suppress(WrongLastSequenceError):
+                await self._routes.update(key, record.id.encode(), entry.revision)
 
     async def _take(self, record: WorkflowRecord, route: WebhookRoute) -> None:
-        key, mine = _key(record.tenant, route), record.id.encode()
+        key = _key(record.tenant, route)
         for _ in range(TRIES):
             entry = await self._routes.get(key)
             try:
-                if entry is None or entry.value is None:
-                    await self._routes.create(key, mine)
-                elif entry.value != mine:
-                    await self._refuse_if_owned(record.tenant, entry.value.decode(), route)
-                    await self._routes.update(key, mine, entry.revision)
+                if entry is None:
+                    await self._routes.create(key, record.id.encode())
+                elif _holders(entry) != [record.id]:
+                    await self._take_over(record, route, entry)
                 return
             except WrongLastSequenceError:
                 continue
         raise ProblemError(409, f"others claim the webhook {claim_of(route)} just now")
 
+    async def _take_over(self, record: WorkflowRecord, route: WebhookRoute, entry: KvEntry) -> None:
+        former = [holder for holder in _holders(entry) if holder != record.id]
+        for holder in former:
+            await self._refuse_if_owned(record.tenant, holder, route)
+        taken = " ".join([record.id, *former]).encode()
+        revision = await self._routes.update(entry.key, taken, entry.revision)
+        for holder in former:
+            try:
+                await self._refuse_if_owned(record.tenant, holder, route)
+            except ProblemError:
+                with contextlib.suppress(WrongLastSequenceError):
+                    await self._routes.update(entry.key, holder.encode(), revision)
+                raise
+        if former:
+            await self._routes.update(entry.key, record.id.encode(), revision)
+
     async def _refuse_if_owned(self, tenant: str, owner: str, route: WebhookRoute) -> None:
-        if not owner:
-            return
         entry = await self._workflows.get(workflow_key(tenant, owner))
         if entry is None or entry.value is None:
             return
@@ -93,6 +114,11 @@ class Claims:
                 f"({record.name!r}), which is active",
                 remedy="change the path of one of them, or deactivate the other",
             )
+
+
+def _holders(entry: KvEntry | None) -> list[str]:
+    """Whose the claim is, and then those from whom it is just being taken."""
+    return [] if entry is None or entry.value is None else entry.value.decode().split()
 
 
 def _key(tenant: str, route: WebhookRoute) -> str:

@@ -9,6 +9,7 @@ node types are allowed, noted in the record's `problems`, and keep it from being
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -154,10 +155,16 @@ class Directory:
 
     async def delete(self, tenant: str, workflow: str, if_revision: int | None = None) -> None:
         """Deactivate and remove it. Its executions and documents stay readable."""
-        stored = await self.deactivate(tenant, workflow, if_revision)
         key = workflow_key(tenant, workflow)
-        await self._workflows.delete(key)
-        self._catalog.learn(KvEntry(key, None, stored.revision + 1))
+        for _ in range(TRIES):
+            stored = await self.deactivate(tenant, workflow, if_revision)
+            try:
+                revision = await self._workflows.delete(key, stored.revision)
+            except WrongLastSequenceError:
+                continue  # it may be active again
+            self._catalog.learn(KvEntry(key, None, revision))
+            return
+        raise _contended()
 
     async def _change(
         self, tenant: str, workflow: str, change: Change, if_revision: int | None
@@ -186,13 +193,15 @@ class Directory:
                 record, [route for route in released if route not in record.webhooks]
             )
             return Stored(record, revision)
-        raise ProblemError(409, "others are changing this workflow", remedy="try again")
+        raise _contended()
 
     async def _lost_a_path(self, key: str, record: WorkflowRecord, revision: int) -> None:
         """Somebody took a path between claim and record: this activation did not happen."""
         _make_inactive(record)
-        revision = await self._workflows.update(key, workflow_record.encode(record), revision)
-        self._learn(key, record, revision)
+        # Whoever changed it meanwhile has looked at the claims as well.
+        with contextlib.suppress(WrongLastSequenceError):
+            revision = await self._workflows.update(key, workflow_record.encode(record), revision)
+            self._learn(key, record, revision)
         raise ProblemError(409, "another workflow took one of its paths", remedy="try again")
 
     async def _make_active(self, record: WorkflowRecord, checked: Checked) -> None:
@@ -255,6 +264,10 @@ def version_of(record: WorkflowRecord, number: int) -> Version:
 def not_found(workflow: str) -> ProblemError:
     """The 404 of workflows."""
     return ProblemError(404, f"there is no workflow {workflow[:80]!r}")
+
+
+def _contended() -> ProblemError:
+    return ProblemError(409, "others are changing this workflow", remedy="try again")
 
 
 def _make_inactive(record: WorkflowRecord) -> None:

@@ -83,7 +83,9 @@ class Bucket(Protocol):
     async def update(self, key: str, value: bytes, revision: int) -> int:
         """Put if unchanged since `revision`, else `WrongLastSequenceError`."""
 
-    async def delete(self, key: str) -> None: ...
+    async def delete(self, key: str, revision: int | None = None) -> int:
+        """Delete, if unchanged since `revision` where one is given, else
+        `WrongLastSequenceError`; the revision of the deletion."""
 
     def watch(self) -> AsyncIterator[KvEntry | None]:
         """Every entry, then `None` once (all that was there has been told), then every change."""

@@ -202,8 +202,8 @@ class MemoryBucket:
     async def update(self, key: str, value: bytes, revision: int) -> int:
         return self._client.store_entry(self._stream, self._subject(key), value, revision)
 
-    async def delete(self, key: str) -> None:
-        self._client.store_entry(self._stream, self._subject(key), None, None)
+    async def delete(self, key: str, revision: int | None = None) -> int:
+        return self._client.store_entry(self._stream, self._subject(key), None, revision)
 
     async def watch(self) -> AsyncIterator[KvEntry | None]:
         told: asyncio.Queue[KvEntry | None] = asyncio.Queue()

@@ -17,6 +17,7 @@ from penstock.subjects.nats_pull import Follow
 from penstock.subjects.nats_read import last_stored
 
 _KEY = re.compile(r"[-/_=a-zA-Z0-9]+(\.[-/_=a-zA-Z0-9]+)*", re.ASCII)
+_EXPECTED = b"Nats-Expected-Last-Subject-Sequence: %d\r\n"
 _DELETE = b"KV-Operation: DEL\r\n"
 _DELETED = (b"KV-Operation: DEL", b"KV-Operation: PURGE")
 
@@ -42,7 +43,7 @@ class NatsBucket:
         return None if entry is None or entry.value is None else entry
 
     async def put(self, key: str, value: bytes) -> int:
-        return (await self._appender.append_and_wait(self._subject(key), value)).sequence
+        return await self._store(key, value)
 
     async def create(self, key: str, value: bytes) -> int:
         try:
@@ -54,12 +55,11 @@ class NatsBucket:
             return await self.update(key, value, entry.revision)
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
-        header = b"Nats-Expected-Last-Subject-Sequence: %d\r\n" % revision
-        ack = await self._appender.append_and_wait(self._subject(key), value, header)
-        return ack.sequence
+        return await self._store(key, value, _EXPECTED % revision)
 
-    async def delete(self, key: str) -> None:
-        await self._appender.append_and_wait(self._subject(key), b"", _DELETE)
+    async def delete(self, key: str, revision: int | None = None) -> int:
+        unchanged = b"" if revision is None else _EXPECTED % revision
+        return await self._store(key, b"", _DELETE + unchanged)
 
     async def watch(self) -> AsyncIterator[KvEntry | None]:
         told: asyncio.Queue[KvEntry | None] = asyncio.Queue()
@@ -70,6 +70,10 @@ class NatsBucket:
                 yield await told.get()
         finally:
             watch.close()
+
+    async def _store(self, key: str, value: bytes, header: bytes = b"") -> int:
+        ack = await self._appender.append_and_wait(self._subject(key), value, header)
+        return ack.sequence
 
     def _subject(self, key: str) -> str:
         return self._prefix + checked_key(key)
