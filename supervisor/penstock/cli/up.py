@@ -247,7 +247,7 @@ class _Up:
             self._rolling = asyncio.get_running_loop().create_task(rolling)
 
     async def _restart_on_request(self, name: str) -> None:
-        async with self._healer.busy if self._healer is not None else contextlib.nullcontext():
+        async with self._healer.alone() if self._healer is not None else contextlib.nullcontext():
             await self._restart(name)
 
     async def _restart_brokers(self, brokers: Broker) -> None:

@@ -1,14 +1,15 @@
 """The healer: hears the canaries, watches the servers of a cluster, and does what `healing` says.
 
 It runs in `penstock up`, which alone holds the admin's rights, and only for a cluster: a single
-server that is restarted for being slow would be slower still. A rolling restart has it pause, so
-that a server that is away on purpose passes for no fault; so does a full disk, which no cure of
-the healer's can help, and the restart of all servers that follows (`disk_watch`).
+server that is restarted for being slow would be slower still. While a server is being restarted, by
+a cure or by a rolling restart, it goes on looking and cures those that are away all the same; the
+others it lets be (`alone`). A full disk has it pause, which no cure of the healer's can help, and
+so does the restart of all servers that follows (`disk_watch`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from penstock.subjects import logs
 from penstock.subjects.bus import Message
@@ -39,9 +40,9 @@ class Healer:
         is_ready: Callable[[str], bool],
         told: Callable[[str], None],
     ) -> None:
-        self.busy = asyncio.Lock()
-        """Held by whoever restarts a server and needs the others to stay."""
         self._broker = broker
+        self._alone = asyncio.Lock()
+        self._cures: set[asyncio.Task[None]] = set()
         self._pauses = 0
         self._restart = restart
         self._is_ready = is_ready
@@ -51,13 +52,25 @@ class Healer:
 
     async def run(self) -> None:
         """Run for ever."""
-        async with self._broker.as_admin() as bus:
+        async with self._broker.as_admin() as bus, asyncio.TaskGroup() as cures:
             bus.subscribe("hb.actors.*", self._on_heartbeat)
             while True:
                 await asyncio.sleep(PERIOD_S)
-                async with self.busy:
-                    if not self._is_paused:
-                        await self._look(bus)
+                cure = None if self._is_paused else await self._look(bus)
+                if cure is not None:
+                    # Not awaited: it may be in vain until another server is cured.
+                    curing = cures.create_task(self._apply(bus, cure))
+                    self._cures.add(curing)
+                    curing.add_done_callback(self._cures.discard)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """For whoever restarts a server and needs the others to stay: cures that are under way are
+        waited for, and meanwhile none begins but of servers that are away."""
+        async with self._alone:
+            while self._cures:
+                await asyncio.wait(self._cures)
+            yield
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -79,7 +92,11 @@ class Healer:
             return
         self._healing.heard(beat.wedged, self._loop.time())
 
-    async def _look(self, bus: NatsBus) -> None:
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._cures) or self._alone.locked()
+
+    async def _look(self, bus: NatsBus) -> Cure | None:
         servers = self._broker.servers
         seen = await asyncio.gather(*map(self._see, servers))
         names = [server.name for server in servers]
@@ -91,10 +108,8 @@ class Healer:
             except BusError as error:
                 self._told(logs.line("up", "how the streams stand is not known", why=error.message))
         if self._is_paused:
-            return
-        cure = self._healing.cure(standings, self._loop.time())
-        if cure is not None:
-            await self._apply(bus, cure)
+            return None
+        return self._healing.cure(standings, self._loop.time(), is_busy=self._is_busy)
 
     async def _see(self, server: NatsServer) -> Seen:
         try:

@@ -8,8 +8,9 @@ streams.
 
 The cure is the smallest that may help, and one at a time: first the stream's leader steps down,
 which costs some ten milliseconds; when that did not help, the server that led it is restarted. No
-server is restarted while another is away, since that would stop the cluster; but those without
-streams are restarted together, since they are away already.
+server is restarted while another is away, since that would stop the cluster. But those without
+streams are restarted together, since they are away already; and one that stands still is not left
+so for another that is being restarted, which may never get ready without it.
 
 Pure: it is told what was heard and seen, with the time, and says what to do.
 """
@@ -84,14 +85,17 @@ class Healing:
         _note(self._silent, [one for one, seen in servers.items() if seen == "silent"], now_s)
         _note(self._bare, [one for one, seen in servers.items() if seen == "bare"], now_s)
 
-    def cure(self, standings: Mapping[str, Standing], now_s: float) -> Cure | None:
-        """What to do now, if anything; it counts as done. `standings` may be empty: unknown."""
+    def cure(
+        self, standings: Mapping[str, Standing], now_s: float, *, is_busy: bool = False
+    ) -> Cure | None:
+        """What to do now, if anything; it counts as done. `standings` may be empty: unknown.
+        `is_busy`: a server is being restarted, so that all those that serve have to stay."""
         self._forget(now_s)
         if now_s < self._quiet_until_s:
             return None
-        cure = (
-            self._for_bare(now_s) or self._for_silent(now_s) or self._for_stream(standings, now_s)
-        )
+        cure = self._for_bare(now_s) or self._for_silent(now_s)
+        if cure is None and not is_busy:
+            cure = self._for_stream(standings, now_s)
         if cure is not None:
             self._quiet_until_s = now_s + GRACE_S
         return cure

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+import pytest
+
 from penstock.supervisor.broker import Standing
 from penstock.supervisor.healing import BARE_S, FROZEN_S, GRACE_S, PATIENCE_S, Cure, Healing, Seen
 
@@ -91,6 +93,25 @@ def test_a_silent_server_keeps_a_second_one_from_being_restarted_for_its_stream(
     done = play(FROZEN_S - 1, wedged=["EXEC"], servers=frozen)
 
     assert done == [("step down", "nats-1", "EXEC")]
+
+
+def test_while_one_is_being_restarted_the_others_stay() -> None:
+    healing = Healing()
+
+    for second in range(60):
+        healing.heard(["EXEC"], second)
+        assert healing.cure(led_by("nats-1"), second, is_busy=True) is None
+
+
+@pytest.mark.parametrize("looks", ["silent", "bare"])
+def test_while_one_is_being_restarted_those_that_are_away_are_restarted_too(looks: Seen) -> None:
+    healing = Healing()
+    healing.seen(HEALTHY | {"nats-2": looks}, 0.0)
+
+    cure = healing.cure(led_by("nats-1"), max(FROZEN_S, BARE_S), is_busy=True)
+
+    assert cure is not None
+    assert (cure.kind, cure.servers) == ("restart", ("nats-2",))
 
 
 def test_servers_that_go_on_without_streams_are_restarted_together_and_given_time() -> None:
