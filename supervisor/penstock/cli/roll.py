@@ -35,9 +35,15 @@ def main(argv: list[str]) -> int:
     tree = _tree(data_dir)
     programs = _programs(tree, options)
     files = RollFiles(data_dir.run)
-    wanted = files.ask(programs)
-    os.kill(int(tree["pid"]), signal.SIGHUP)
-    return _follow(data_dir, files, wanted)
+    with files.asking():
+        wanted = files.ask(programs)
+        os.kill(int(tree["pid"]), signal.SIGHUP)
+        while not files.is_taken and data_dir.is_locked:
+            time.sleep(_POLL_S)
+    try:
+        return _follow(data_dir, files, wanted)
+    finally:
+        files.forget(wanted)
 
 
 def _tree(data_dir: DataDir) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def _follow(data_dir: DataDir, files: RollFiles, wanted: Wanted) -> int:
             print(f"{program} restarted", flush=True)
         told = len(progress.done)
         if progress.problem:
-            raise PenstockError(progress.problem, remedy="the programs after it were left alone")
+            raise PenstockError(progress.problem, remedy=progress.remedy)
         if progress.is_over:
             return 0
         if not data_dir.is_locked:

@@ -74,6 +74,7 @@ def main(argv: list[str]) -> int:
         data_dir.lock()
         end_leftovers(data_dir.run, lambda line: print(line, file=sys.stderr))
         data_dir.owner_token()
+        RollFiles(data_dir.run).forget()
         _raise_file_limit()
         return asyncio.run(_Up(options, data_dir, sockets).run())
 
@@ -245,6 +246,8 @@ class _Up:
         elif self._rolling is None or self._rolling.done():
             rolling = roll(wanted, self._restart_on_request, files.tell)
             self._rolling = asyncio.get_running_loop().create_task(rolling)
+        else:
+            files.refuse(wanted)
 
     async def _restart_on_request(self, name: str) -> None:
         async with self._healer.alone() if self._healer is not None else contextlib.nullcontext():

@@ -1,14 +1,18 @@
 """A rolling restart: asked for by `penstock roll`, done by the `penstock up` that runs there.
 
-The two talk through two files in DIR/run and one signal: the command writes what it wants to
+The two talk through files in DIR/run and one signal: the command writes what it wants to
 `roll.json` and sends SIGHUP; `up` restarts the programs one at a time, each only after the one
-before is ready again, and writes how far it is to `rolled.json`. A file outlives a terminal, and
-needs no port and no password.
+before is ready again, and writes how far it is to `rolled-ID.json`, one file for each request. A
+file outlives a terminal, and needs no port and no password.
+
+One rolling restart at a time: who asks during another one is told so. Commands ask one after
+another, since a SIGHUP without a request means that the terminal is gone, and stops everything.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+import fcntl
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,26 +34,39 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a request is. `problem` is why it ended early; the rest was left alone."""
+    """How far a request is. `problem` is why it ended early, `remedy` what to know about that."""
 
     id: str
     done: list[str] = []
     is_over: bool = False
     problem: str = ""
+    remedy: str = ""
 
 
 class RollFiles:
-    """Both files of one data directory, for either side."""
+    """The files of one data directory, for either side."""
 
     def __init__(self, run: Path) -> None:
+        self._run = run
         self._wanted = run / "roll.json"
-        self._progress = run / "rolled.json"
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """For the command, from its request until that is taken: others wait for it."""
+        with (self._run / "roll.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def ask(self, programs: Sequence[str]) -> Wanted:
         """Write a request; the signal is the caller's to send."""
         wanted = Wanted(randomness.name(6), list(programs))
         _write(self._wanted, wanted)
         return wanted
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether no request waits any more."""
+        return not self._wanted.exists()
 
     def take(self) -> Wanted | None:
         """The request, once."""
@@ -60,12 +77,26 @@ class RollFiles:
     def tell(self, progress: Progress) -> None:
         """Write how far it is; a full disk must not end the restart."""
         with suppress(OSError):
-            _write(self._progress, progress)
+            _write(self._progress(progress.id), progress)
+
+    def refuse(self, wanted: Wanted) -> None:
+        """Tell who asked that another one is under way."""
+        problem, remedy = "a rolling restart is under way", "try again when it has ended"
+        self.tell(Progress(id=wanted.id, is_over=True, problem=problem, remedy=remedy))
 
     def progress(self, wanted: Wanted) -> Progress:
         """How far that request is; nothing done when it has not begun."""
-        progress = _read(self._progress, Progress)
-        return progress if progress and progress.id == wanted.id else Progress(id=wanted.id)
+        return _read(self._progress(wanted.id), Progress) or Progress(id=wanted.id)
+
+    def forget(self, wanted: Wanted | None = None) -> None:
+        """Remove what was told of a request, or of all that nobody waited for to the end."""
+        for file in self._run.glob(
+            "rolled-*.json" if wanted is None else f"rolled-{wanted.id}.json"
+        ):
+            file.unlink(missing_ok=True)
+
+    def _progress(self, request: str) -> Path:
+        return self._run / f"rolled-{request}.json"
 
 
 async def roll(
@@ -81,7 +112,8 @@ async def roll(
                 await restart(program)
         except (PenstockError, TimeoutError) as error:
             problem = f"{program}: {error or 'not ready in time'}"
-            tell(Progress(id=wanted.id, done=done, is_over=True, problem=problem))
+            remedy = "the programs after it were left alone"
+            tell(Progress(id=wanted.id, done=done, is_over=True, problem=problem, remedy=remedy))
             return
         done = [*done, program]
         tell(Progress(id=wanted.id, done=done, is_over=len(done) == len(wanted.programs)))
