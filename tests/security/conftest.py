@@ -8,9 +8,10 @@ from tests.security.attacked_pool import Sandbox
 from tests.security.sandbox_steps import first_json
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared() -> Iterator[Sandbox]:
-    """The pool itself, started once in a run; tests take `sandbox`."""
+    """The pool itself; tests take `sandbox`. Gone with its module, since other tests count what
+    pools leave behind."""
     made = Sandbox()
     yield made
     made.close()

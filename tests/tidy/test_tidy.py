@@ -101,6 +101,19 @@ def test_text_from_users_is_never_evaluated_outside_the_sandbox_worker() -> None
     assert calls == []
 
 
+def test_nothing_waits_in_a_way_that_may_swallow_a_cancellation() -> None:
+    # `asyncio.wait_for` does, before Python 3.12, when what it waits for comes at the same moment:
+    # the task then goes on for ever. `asyncio.timeout` does not.
+    calls = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "asyncio.wait_for"
+    ]
+
+    assert calls == []
+
+
 @pytest.mark.parametrize("folder", [*CODE_FOLDERS, "deploy", "tests"])
 def test_every_top_level_folder_says_what_it_is(folder: str) -> None:
     assert (ROOT / folder / "README.md").is_file()

@@ -71,7 +71,8 @@ class Host:
             self._place()
             await self._confirm()
             try:
-                await asyncio.wait_for(self._changed.wait(), BEAT_S)
+                async with asyncio.timeout(BEAT_S):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 

@@ -119,7 +119,8 @@ class Partition(Parts):
         """Finish the append in flight, write a snapshot, and stop owning."""
         self._stop_listening()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._finish_up(), RELEASE_S)
+            async with asyncio.timeout(RELEASE_S):
+                await self._finish_up()
         self._is_draining = True
         if self.is_live and not self.committer.is_busy:
             self.is_live = False

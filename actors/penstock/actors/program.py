@@ -76,7 +76,8 @@ async def _serve(config: Config) -> int:
     becoming_ready.cancel()
     logs.say("draining", id=owner)
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(host.drain(), DRAIN_S)
+        async with asyncio.timeout(DRAIN_S):
+            await host.drain()
     has_failed = ending.done()
     tree.stop()
     await ending

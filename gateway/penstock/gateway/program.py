@@ -185,7 +185,8 @@ async def _close(parts: Parts, bus: NatsBus) -> None:
     parts.replies.stop()
     parts.programs.stop()
     with contextlib.suppress(Exception):
-        await asyncio.wait_for(bus.close(), 1)
+        async with asyncio.timeout(1):
+            await bus.close()
 
 
 def _server(front: Front) -> _Server:

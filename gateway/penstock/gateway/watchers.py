@@ -125,7 +125,8 @@ class Taps:
                 while watcher.queue.events:
                     yield self._text(watcher.queue.pop())
                 try:
-                    await asyncio.wait_for(watcher.wake.wait(), QUIET_S)
+                    async with asyncio.timeout(QUIET_S):
+                        await watcher.wake.wait()
                 except TimeoutError:
                     yield b": quiet\n\n"
         finally:

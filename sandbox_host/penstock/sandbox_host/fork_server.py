@@ -48,7 +48,8 @@ class ForkServer:
         """Start the zygote and wait until it is ready; what layers it has. `PenstockError` or
         `OSError` when that cannot be, and then nothing is left of it."""
         try:
-            up = await asyncio.wait_for(self._begin(config), _START_TIMEOUT_S)
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                up = await self._begin(config)
         except TimeoutError:
             self.close()
             raise PenstockError(

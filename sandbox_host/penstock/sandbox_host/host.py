@@ -97,7 +97,8 @@ class TierServer:
         """Take no more; finish what there is within `grace_s`, give the rest back."""
         self._is_draining = True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._is_idle.wait(), grace_s)
+            async with asyncio.timeout(grace_s):
+                await self._is_idle.wait()
         # First ask for nothing any more: what is given back would come here again.
         self._queue.close()
         given_back, self._batches = self._batches, set()

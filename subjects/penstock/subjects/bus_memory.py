@@ -207,7 +207,8 @@ class MemoryBus:
                 Message(subject, payload, 0, inbox)
             ):
                 raise BusError(f"nobody answers on {subject}")
-            return await asyncio.wait_for(answered, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await answered
         except TimeoutError as error:
             raise BusError(f"no answer on {subject} in time") from error
         finally:

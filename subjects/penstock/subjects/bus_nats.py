@@ -62,7 +62,8 @@ class NatsBus:
         """
         opening = Connection.open(url, role=user or "any", credentials=(user, password), name=name)
         try:
-            return cls(await asyncio.wait_for(opening, wait_s))
+            async with asyncio.timeout(wait_s):
+                return cls(await opening)
         except TimeoutError as error:
             raise BusError(
                 "cannot connect to the broker",
@@ -119,7 +120,8 @@ class NatsBus:
         work = Work(self.connection, spec, on_message)
         work.start()
         try:
-            await asyncio.wait_for(asyncio.shield(work.joined), ACK_TIMEOUT_S)
+            async with asyncio.timeout(ACK_TIMEOUT_S):
+                await asyncio.shield(work.joined)
         except TimeoutError as error:
             work.close()
             raise BusError(f"cannot join the consumer {name} of {stream}") from error

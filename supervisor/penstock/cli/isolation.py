@@ -31,7 +31,8 @@ async def _probe() -> tuple[dict[str, Any], str]:
     pool = ProcessPool(PoolSettings(blank=1, workers_max=1))
     try:
         await pool.start()
-        await asyncio.wait_for(pool.has_tried.wait(), PROBE_S)
+        async with asyncio.timeout(PROBE_S):
+            await pool.has_tried.wait()
     except PenstockError as error:
         return pool.isolation.report(), error.message
     except TimeoutError:

@@ -80,7 +80,8 @@ async def _send(target: NatsBus, to: str, chunk: bytes) -> bytes:
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Return when it holds: a cluster that has just started elects its leaders first."""
     try:
-        await asyncio.wait_for(wait_for(holds, pauses=pauses_s(0.1, 0.5)), _ELECTED_S)
+        async with asyncio.timeout(_ELECTED_S):
+            await wait_for(holds, pauses=pauses_s(0.1, 0.5))
     except TimeoutError:
         raise BusError("the brokers do not get on; see nats-*.log in the logs") from None
 
@@ -117,7 +118,8 @@ async def _hand_over(source: NatsBus, target: NatsBus, spec: StreamSpec, size: i
     to = (await target.api(f"STREAM.RESTORE.{spec.name}", wanted))["deliver_subject"]
     while True:
         try:
-            reply, chunk = await asyncio.wait_for(chunks.get(), _CHUNK_S)
+            async with asyncio.timeout(_CHUNK_S):
+                reply, chunk = await chunks.get()
         except TimeoutError:
             raise BusError(f"{spec.name} cannot be moved: its snapshot broke off") from None
         answer = await _send(target, to, chunk)

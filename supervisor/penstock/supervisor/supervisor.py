@@ -274,7 +274,8 @@ class Supervisor:
         if slot.spec.shutdown_s > 0:
             child.stop()
             try:
-                await asyncio.wait_for(child.ended(), slot.spec.shutdown_s)
+                async with asyncio.timeout(slot.spec.shutdown_s):
+                    await child.ended()
             except TimeoutError:
                 self._tell("killed", slot, f"did not stop within {slot.spec.shutdown_s:g} s")
         child.kill()

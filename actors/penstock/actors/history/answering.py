@@ -160,7 +160,8 @@ class Answering:
         plan = self._plans.get(row.plan)
         if plan is None:
             try:
-                found = await asyncio.wait_for(self._plans.load(row.plan), PLAN_S)
+                async with asyncio.timeout(PLAN_S):
+                    found = await self._plans.load(row.plan)
             except TimeoutError:
                 return None
             plan = found if isinstance(found, Plan) else None

@@ -70,7 +70,8 @@ class Inlet:
     async def wait(self, timeout_s: float) -> None:
         """Return when there is something to pop, or after `timeout_s`."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._arrived.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._arrived.wait()
 
     def pop(self) -> Message | None:
         """The next message, if one is held."""
