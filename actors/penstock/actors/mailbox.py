@@ -1,9 +1,10 @@
 """The mailbox of a partition: what waits to be handled, and whose turn it is.
 
 Tenants take turns by deficit round robin, so that the burst of one does not starve another. Work
-under way (results, timers, continuations) goes before new work of the same tenant: what has
-started gets finished, and memory stays small. Order within a lane is arrival order, which is what
-keeps the messages of one execution in order.
+under way (results, timers) goes before new work of the same tenant: what has started gets
+finished, and memory stays small. An execution that goes on and on by itself takes turns with new
+work, or a single endless one would keep its tenant from starting any other. Order within a lane is
+arrival order, which is what keeps the messages of one execution in order.
 
 No queue per actor: an envelope is a message and where it came from.
 """
@@ -43,15 +44,27 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Lanes:
-    __slots__ = ("deficit", "new", "under_way")
+    __slots__ = ("deficit", "going_on", "is_new_next", "new", "under_way")
 
     def __init__(self) -> None:
         self.deficit = 0
         self.under_way: deque[Envelope] = deque()
+        self.going_on: deque[Envelope] = deque()
         self.new: deque[Envelope] = deque()
+        self.is_new_next = False
 
     def __len__(self) -> int:
-        return len(self.under_way) + len(self.new)
+        return len(self.under_way) + len(self.going_on) + len(self.new)
+
+    def next(self) -> Envelope | None:
+        """The one whose turn it is, taken out."""
+        if self.under_way:
+            return self.under_way.popleft()
+        if self.going_on and not (self.new and self.is_new_next):
+            self.is_new_next = True
+            return self.going_on.popleft()
+        self.is_new_next = False
+        return self.new.popleft() if self.new else None
 
 
 class Mailbox:
@@ -73,6 +86,11 @@ class Mailbox:
     def put_under_way(self, tenant: str, envelope: Envelope) -> None:
         """Something that work under way waits for."""
         self._of(tenant).under_way.append(envelope)
+        self._size += 1
+
+    def put_going_on(self, tenant: str, envelope: Envelope) -> None:
+        """An execution goes on after a slice of work that it does by itself."""
+        self._of(tenant).going_on.append(envelope)
         self._size += 1
 
     def take(self) -> Iterator[Envelope]:
@@ -102,11 +120,8 @@ class Mailbox:
 
     def _turn(self, lanes: _Lanes) -> Iterator[Envelope]:
         while lanes.deficit > 0:
-            if lanes.under_way:
-                envelope = lanes.under_way.popleft()
-            elif lanes.new:
-                envelope = lanes.new.popleft()
-            else:
+            envelope = lanes.next()
+            if envelope is None:
                 return
             lanes.deficit -= 1
             self._size -= 1

@@ -208,7 +208,7 @@ class Parts:
             return
         effects = core.outstanding(state, now_ms)
         if not state.waiting and all(_is_timeout(effect) for effect in effects):
-            self.mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
+            self.mailbox.put_going_on(request.tenant, Envelope(Continue(request.execution)))
         for effect in effects:
             if isinstance(effect, Dispatch):
                 self.dispatcher.add(effect)

@@ -80,7 +80,7 @@ class Wakeup:
             if events:
                 self.end(request.execution)
         elif turn.more:
-            self._mailbox.put_under_way(request.tenant, Envelope(Continue(request.execution)))
+            self._mailbox.put_going_on(request.tenant, Envelope(Continue(request.execution)))
 
     def _keep(self, state: State, effect: CoreEffect) -> None:
         if type(effect) is Dispatch or type(effect) is SetTimer:

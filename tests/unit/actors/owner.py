@@ -50,6 +50,7 @@ class Owner:
         key = content_hash(document)
         await self.bus.bucket("plans").put(key, encode(document))
         record = WorkflowRecord(workflow, "main", workflow, [Version(1, key, 0)], 0, 0)
+        record.document_id = document.get("id", "")
         frame = workflow_record.encode(record)
         await self.bus.bucket("workflows").put(workflow_key("main", workflow), frame)
 

@@ -6,6 +6,7 @@ workflow is started once. Who ends with whom is in `test_families.py`.
 
 import asyncio
 import json
+from typing import Any
 
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import TRIGGER, document, mark, node
@@ -77,5 +78,37 @@ def test_a_failed_execution_starts_its_error_workflow_once() -> None:
         await asyncio.sleep(2)
 
         assert ends(owner) == {"e1": "error", "e1-error": "success"}
+
+    owned(test)
+
+
+def test_error_workflows_that_fail_start_no_others_whatever_they_are_called() -> None:
+    def failing(name: str, tells: str) -> Any:
+        made = document(
+            name,
+            *(node("on error", "errorTrigger"), TRIGGER),
+            node("stop", "stopAndError", 1, errorMessage="on purpose"),
+            edges={"start": [["stop"]], "on error": [["stop"]]},
+        )
+        made["settings"]["errorWorkflow"] = tells
+        made["id"] = f"document-of-{name}"
+        return made
+
+    async def test(owner: Owner) -> None:
+        workflows = (
+            failing("itself", "document-of-itself"),
+            failing("one", "document-of-another"),
+            failing("another", "document-of-one"),
+        )
+        for each in workflows:
+            await owner.store(each["name"], each)
+        await asyncio.sleep(1)
+        for number, each in enumerate(workflows):
+            owner.run(f"e{number}", each["name"], plan=content_hash(each))
+        await asyncio.sleep(5)
+
+        assert ends(owner) == {
+            f"e{number}{suffix}": "error" for number in range(3) for suffix in ("", "-error")
+        }
 
     owned(test)

@@ -45,6 +45,15 @@ def test_what_is_under_way_goes_before_new_work_of_the_same_tenant() -> None:
     assert take(mailbox, 3) == ["result", "a0", "a1"]
 
 
+def test_an_execution_that_goes_on_by_itself_takes_turns_with_new_work() -> None:
+    mailbox = filled(a=3)
+    for number in range(4):
+        mailbox.put_going_on("a", Envelope(f"more{number}"))
+    mailbox.put_under_way("a", Envelope("result"))
+
+    assert take(mailbox, 9) == ["result", "more0", "a0", "more1", "a1", "more2", "a2", "more3"]
+
+
 def test_a_tenant_pays_for_messages_that_cost_more() -> None:
     mailbox = filled(a=4, b=6)
     taken = []

@@ -5,11 +5,14 @@ limits, for tokens of its rate or for a slot. What too many wait before is refus
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from penstock.actors.sleepers import PASSIVATE_AFTER_S
 from penstock.subjects import asks
 from penstock.subjects.messages import Cancel, Resume, TenantLimits
+from penstock.workflow.document import content_hash
+from tests.simulation.workflows import TRIGGER, document, mark
 from tests.unit.actors.owner import Owner, ends, owned
 
 
@@ -162,5 +165,40 @@ def test_executions_that_are_cancelled_while_they_wait_make_room_for_others_to_w
         await asyncio.sleep(1)
 
         assert set(owner.partition.table.held) == {"e4", "e5"}
+
+    owned(test)
+
+
+def test_an_endless_workflow_does_not_keep_others_of_its_tenant_from_running() -> None:
+    endless = document(
+        "endless",
+        *(TRIGGER, mark("a"), mark("b")),
+        edges={"start": [["a"]], "a": [["b"]], "b": [["a"]]},
+    )
+
+    async def turns(holds: Callable[[], bool]) -> int:
+        """Turns of the event loop until it holds; virtual time stands still while it is busy."""
+        for turn in range(2_000):
+            if holds():
+                return turn
+            await asyncio.sleep(0)
+        raise AssertionError("it does not come about")
+
+    async def test(owner: Owner) -> None:
+        await owner.store("endless", endless)
+        owner.shared.plans.want(content_hash(endless), lambda _: None)
+        owner.run("e0", "inline")
+        await asyncio.sleep(1)
+        assert len(owner.replies) == 1
+
+        owner.run("e1", "endless", plan=content_hash(endless))
+        await turns(lambda: owner.partition.transitions > 5_000)
+        before = owner.partition.transitions
+        owner.run("e2", "inline")
+        await turns(lambda: len(owner.replies) == 2)
+        assert owner.partition.transitions - before < 5_000
+
+        owner.signal(Cancel("e1"))
+        await turns(lambda: not owner.partition.table.is_open("e1"))
 
     owned(test)

@@ -18,13 +18,14 @@ def error_workflow(turn: Turn) -> None:
     """Start the error workflow of an execution that has just failed, if it has one."""
     state = turn.state
     request = state.request
-    if request.mode == "manual":
+    # Not by comparing names: a workflow has an id here and another one in its document, and two
+    # that name each other have four.
+    if request.mode in ("manual", "error"):
         return
     named = state.plan.settings.get("errorWorkflow")
-    named = named if isinstance(named, str) and named != "DEFAULT" else ""
-    if named and not (request.mode == "error" and named == request.workflow):
+    if isinstance(named, str) and named not in ("", "DEFAULT"):
         target = named
-    elif request.mode != "error" and request.workflow and _has_error_trigger(state.plan):
+    elif request.workflow and _has_error_trigger(state.plan):
         target = request.workflow
     else:
         return

@@ -9,7 +9,7 @@ state come to exactly what the general way gives; what a transform refuses goes 
 from operator import is_
 
 from penstock.actors.execution.events import Ran
-from penstock.actors.execution.steps import INLINE_ITEMS_MAX, scope_of
+from penstock.actors.execution.steps import INLINE_ITEMS_MAX, TooHeavyError, scope_of
 from penstock.actors.execution.transitions import ran_plainly
 from penstock.actors.execution.turn import Turn
 from penstock.sdk.transform import transforms_of
@@ -29,10 +29,10 @@ def run_line(turn: Turn, steps_max: int) -> int:
         transform = transforms[node]
         if transform is None or entry.is_resumed or not items or len(items) > INLINE_ITEMS_MAX:
             break
-        scope = scope_of(state, entry, now_ms)
+        scope = scope_of(state, entry, now_ms, turn.patience)
         try:
             outputs = transform(scope, items)
-        except Exception:
+        except (Exception, TooHeavyError):
             break  # the general way finds out again, and says it properly
         if scope.written is not None:
             break

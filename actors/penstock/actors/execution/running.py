@@ -52,13 +52,17 @@ def run_front(turn: Turn) -> bool:
     elif _is_pinned(state, node):
         pinned: Outputs = [paired_input(node.pinned or [], 0)]
         turn.happen(Ran(entry.node, pinned, turn.now_ms))
-    elif steps.is_inline(node, entry):
-        outcome = run_node(steps.scope_of(state, entry, turn.now_ms))
+    elif steps.is_inline(node, entry) and not steps.was_sent(state):
+        try:
+            outcome = run_node(steps.scope_of(state, entry, turn.now_ms, turn.patience))
+        except steps.TooHeavyError:
+            turn.effects.append(steps.dispatch(state, turn.now_ms))
+            return False
         if state.request.output and state.seq == 0:
             _move_to_output(outcome, state.request.output)
         conclude(turn, outcome)
     else:
-        if state.sent_seq != (state.seq, state.attempt):
+        if not steps.was_sent(state):
             turn.effects.append(steps.dispatch(state, turn.now_ms))
         return False
     return True

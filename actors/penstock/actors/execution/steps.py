@@ -10,6 +10,29 @@ from penstock.workflow.plan import PlanNode
 from penstock.workflow.scope import Scope
 
 INLINE_ITEMS_MAX = 2_000
+INLINE_CHECKS_MAX = 32
+"""Of a thousand steps of expressions each, some 30 ms in all: beyond that a sandbox host has to."""
+
+
+class TooHeavyError(BaseException):
+    """Expressions take longer than a partition's loop has time for. No `Exception`, lest a node
+    take it for a failure of its own."""
+
+
+class Patience:
+    """What expressions may take in one slice of an execution; a Scope asks it now and then."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = INLINE_CHECKS_MAX
+
+    def __call__(self) -> bool:
+        """Never true: raises `TooHeavyError` once, and whenever it is asked after that."""
+        self._left -= 1
+        if self._left < 0:
+            raise TooHeavyError
+        return False
 
 
 def is_inline(node: PlanNode, entry: Entry) -> bool:
@@ -22,7 +45,7 @@ def is_inline(node: PlanNode, entry: Entry) -> bool:
     return True
 
 
-def scope_of(state: State, entry: Entry, now_ms: int) -> Scope:
+def scope_of(state: State, entry: Entry, now_ms: int, patience: Patience) -> Scope:
     """The scope of the front entry. It shares the state's data, which nobody may change."""
     node = state.plan.nodes[entry.node]
     return Scope(
@@ -37,7 +60,13 @@ def scope_of(state: State, entry: Entry, now_ms: int) -> Scope:
         state.contexts,
         {},
         state.salt + state.seq,
+        patience,
     )
+
+
+def was_sent(state: State) -> bool:
+    """Whether this process has sent the front entry to a host, as it is now."""
+    return state.sent_seq == (state.seq, state.attempt)
 
 
 def dispatch(state: State, now_ms: int) -> Dispatch:

@@ -3,6 +3,7 @@
 from penstock.actors.execution.effects import CoreEffect
 from penstock.actors.execution.events import Event
 from penstock.actors.execution.state import State
+from penstock.actors.execution.steps import Patience
 from penstock.actors.execution.transitions import apply
 
 
@@ -12,7 +13,7 @@ class Turn:
     `more`: there is more to run at once; call `core.advance` again, others may go between.
     """
 
-    __slots__ = ("effects", "events", "more", "now_ms", "state")
+    __slots__ = ("effects", "events", "more", "now_ms", "patience", "state")
 
     def __init__(self, state: State, now_ms: int) -> None:
         self.state = state
@@ -20,6 +21,7 @@ class Turn:
         self.events: list[Event] = []
         self.effects: list[CoreEffect] = []
         self.more = False
+        self.patience = Patience()
 
     def happen(self, event: Event) -> None:
         """Apply an event and keep it for the journal."""
