@@ -14,6 +14,7 @@ from penstock.actors.history.answering import Answering
 from penstock.actors.history.store import Store
 from penstock.actors.plans import Plans
 from penstock.nodes.registry import REGISTRY
+from penstock.subjects import codec
 from penstock.subjects.errors import BusError
 from penstock.subjects.history import HistoryError, ListExecutions
 from tests.integration.journalist import NOW_MS, WAITING_PLAN, append
@@ -146,6 +147,49 @@ def test_a_recording_is_what_a_retry_needs(world: World) -> None:
         assert recorded.request == request
         assert view is not None and view.retry_of == request.execution
         assert list(view.runs) == ["Webhook", "One", "Large?", "Two", "Three", "Done"]
+
+    play(scenario)
+
+
+def test_an_execution_that_no_message_holds_is_read_without_its_older_data(world: World) -> None:
+    async def scenario() -> None:
+        await world.prepare()
+        body = {"name": "x" * 3_700_000, "amount": 42}
+        request = world.journalist.request(items=[{"json": {"body": body}}])
+        async with world.projecting():
+            await world.journalist.run_all([request])
+
+            view = await world.history.read("main", request.execution)
+
+        assert view is not None and view.is_partial
+        assert (view.status, view.last_node, view.runs_left_out) == ("success", "Done", 0)
+        assert list(view.runs) == ["Webhook", "One", "Large?", "Two", "Three", "Done"]
+        runs = [run for of_node in view.runs.values() for run in of_node]
+        assert view.runs["Done"][0].outputs is not None
+        assert any(run.is_partial for run in runs)
+        assert all((run.outputs is None) == run.is_partial for run in runs)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("kind", ["read", "events", "list"])
+def test_what_goes_wrong_while_answering_is_answered_with_a_problem(
+    world: World, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        await world.prepare()
+        request = world.journalist.request(items=[{"json": {"body": {"name": "x" * 9_000}}}])
+        async with world.projecting():
+            await world.journalist.run_all([request])
+            await world.caught_up()
+            monkeypatch.setattr(codec, "MESSAGE_BYTES_MAX", 200)
+            with pytest.raises(HistoryError, match="exceeds 200"):
+                if kind == "read":
+                    await world.history.read("main", request.execution)
+                elif kind == "events":
+                    await world.history.recorded("main", request.execution)
+                else:
+                    await world.history.list(ListExecutions(tenant="main"))
 
     play(scenario)
 

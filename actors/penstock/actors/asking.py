@@ -10,7 +10,9 @@ from penstock.actors.replies import Replies
 from penstock.actors.table import Table, Waiting, peek
 from penstock.subjects import asks
 from penstock.subjects.bus import Bus, Message
+from penstock.subjects.codec import CodecError
 from penstock.subjects.errors import PenstockError
+from penstock.subjects.fitting import fit
 from penstock.subjects.messages import RunRequest
 from penstock.subjects.views import ExecutionView, NodeRunView, SourceView
 from penstock.workflow.plan import Plan
@@ -71,6 +73,11 @@ class Asking:
         if self.is_under_repair(execution):
             return None  # it is asked again soon
         answer = asks.StateAnswer(self._view(execution), self._up_to())
+        try:
+            return asks.state_answer.encode(answer)
+        except CodecError:
+            assert answer.view is not None
+            fit(answer.view)
         return asks.state_answer.encode(answer)
 
     def _up_to(self) -> int:

@@ -25,7 +25,8 @@ class SourceView(msgspec.Struct, frozen=True, gc=False):
 
 
 class NodeRunView(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
-    """One run of one node. `index` numbers the runs of the execution in their order."""
+    """One run of one node. `index` numbers the runs of the execution in their order.
+    `is_partial`: its outputs are left out, since the answer had no room for them."""
 
     index: int
     status: str
@@ -35,6 +36,7 @@ class NodeRunView(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     sources: list[SourceView | None] = []
     outputs: Outputs | None = None
     error: ErrorInfo | None = None
+    is_partial: bool = False
 
 
 class ExecutionRow(msgspec.Struct, kw_only=True, gc=False):
@@ -61,9 +63,12 @@ class ExecutionRow(msgspec.Struct, kw_only=True, gc=False):
 
 
 class ExecutionView(ExecutionRow, kw_only=True, gc=False):
-    """All of an execution. `runs` are by node name, oldest first. `is_partial`: the live state
-    keeps only what later nodes may read; the rest is in the history once it has got there."""
+    """All of an execution. `runs` are by node name, oldest first. `is_partial`: something is left
+    out. The live state keeps only what later nodes may read; the rest is in the history once it
+    has got there. And an answer has an end (32 MiB): of what is larger, the oldest runs go without
+    their outputs (`is_partial` of the run), or are missing and only counted (`runs_left_out`)."""
 
     runs: dict[str, list[NodeRunView]] = {}
     custom: dict[str, Any] | None = None
     is_partial: bool = False
+    runs_left_out: int = 0

@@ -96,6 +96,8 @@ def _show(view: dict[str, Any], *, is_json: bool) -> None:
         ["#", "node", "status", "took", "items", "first item or error"],
         [_run_row(index, node, run) for index, node, run in sorted(runs, key=lambda run: run[0])],
     )
+    if left_out := view.get("runs_left_out"):
+        print(f"{left_out} earlier runs are left out: the answer has no room for them")
     if error := view.get("error"):
         print(f"error: {error.get('message', '')}")
         if description := error.get("description"):
@@ -106,6 +108,8 @@ def _run_row(index: int, node: str, run: dict[str, Any]) -> list[str]:
     outputs = run.get("outputs") or []
     first = next((items[0].get("json") for items in outputs if items), None)
     error = (run.get("error") or {}).get("message", "")
+    if run.get("is_partial"):
+        error = error or "(too large to be shown)"
     return [
         str(index),
         node,

@@ -8,10 +8,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from penstock.actors.sleepers import PASSIVATE_AFTER_S
 from penstock.subjects import asks
-from penstock.subjects.messages import Cancel, Resume, TenantLimits
+from penstock.subjects.messages import Cancel, Outputs, Resume, TenantLimits
 from penstock.workflow.document import content_hash
+from penstock.workflow.scope import Run
 from tests.simulation.workflows import TRIGGER, document, mark
 from tests.unit.actors.owner import Owner, ends, owned
 
@@ -40,6 +43,28 @@ def test_the_live_state_says_what_an_execution_waits_for() -> None:
         await asyncio.sleep(PASSIVATE_AFTER_S + 2)
         view = await state_of(owner, "e1")
         assert (view.status, view.waiting_for) == ("waiting", "timer")
+
+    owned(test)
+
+
+def test_a_live_state_that_no_message_holds_is_told_without_its_older_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(owner: Owner) -> None:
+        outputs: Outputs = [[{"json": {"data": "x" * (20 << 20)}}]]
+        owner.run("e1", "dispatched")
+        await asyncio.sleep(1)
+        state = owner.partition.table.active["e1"]
+        monkeypatch.setattr(state, "runs", {0: [Run(outputs, []), Run(outputs, [])]})
+
+        view = await state_of(owner, "e1")
+
+        (runs,) = view.runs.values()
+        assert (view.status, view.is_partial) == ("running", True)
+        assert [(run.is_partial, run.outputs is None) for run in runs] == [
+            (True, True),
+            (False, False),
+        ]
 
     owned(test)
 

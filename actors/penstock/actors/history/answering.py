@@ -4,7 +4,11 @@ What is asked for may have happened a moment ago and not be projected yet. So an
 missing or not over is looked up a second time, after everything that the stream held when it was
 asked for has been projected. When that takes too long, the answer is "not now", never "none".
 
-An answer that is too large for one message leaves the items out and says that it is partial.
+An answer that is too large for one message leaves out what has no room and says so: of an
+execution its older data (`penstock.subjects.fitting`), of a list the long texts of errors. Only a
+recording is whole or refused: a retry from a part of it would do things twice.
+
+Every question is answered, if only by a problem: who asks would wait for nothing otherwise.
 """
 
 import asyncio
@@ -23,7 +27,8 @@ from penstock.subjects import history, names
 from penstock.subjects.bus import Bus, Message, Subscription
 from penstock.subjects.codec import CodecError
 from penstock.subjects.errors import PenstockError
-from penstock.subjects.history import ExecutionPage, HistoryAnswer, Recorded
+from penstock.subjects.fitting import fit, shortened
+from penstock.subjects.history import ExecutionPage, HistoryAnswer, HistoryError, Recorded
 from penstock.subjects.views import ENDED
 from penstock.workflow.plan import Plan
 
@@ -85,8 +90,8 @@ class Answering:
     ) -> Callable[[Message], None]:
         def receive(message: Message) -> None:
             if len(self._tasks) >= OPEN_MAX:
-                busy = HistoryAnswer(problem="too many are asking", is_unavailable=True)
-                self._bus.publish(message.reply, history.ANSWER.encode(busy))
+                busy = _problem("too many are asking", is_unavailable=True)
+                self._bus.publish(message.reply, busy)
                 return
             task = asyncio.ensure_future(self._answer(message, answer))
             self._tasks.add(task)
@@ -98,19 +103,22 @@ class Answering:
         self, message: Message, answer: Callable[[bytes], Awaitable[HistoryAnswer]]
     ) -> None:
         try:
-            found = await answer(message.payload)
+            frame = _frame(await answer(message.payload))
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable, OSError) as error:
             # A table that is not there yet: the first session has still to make it.
             log.warning("the history cannot be read: %s", type(error).__name__)
-            found = HistoryAnswer(problem="the database is not reachable", is_unavailable=True)
+            frame = _problem("the database is not reachable", is_unavailable=True)
         except BehindError as error:
-            found = HistoryAnswer(problem=error.message, is_unavailable=True)
+            frame = _problem(error.message, is_unavailable=True)
         except PenstockError as error:
-            found = HistoryAnswer(problem=error.message)
+            frame = _problem(error.message)
         except Exception:
             log.exception("a question to the history failed")
-            found = HistoryAnswer(problem="this execution cannot be read")
-        self._bus.publish(message.reply, _frame(found))
+            frame = _problem("this execution cannot be read")
+        try:
+            self._bus.publish(message.reply, frame)
+        except PenstockError as error:
+            log.warning("an answer of the history cannot be sent: %s", error.message)
 
     async def _list(self, frame: bytes) -> HistoryAnswer:
         rows, cursor = await self._store.page(history.LIST.decode(frame))
@@ -168,14 +176,22 @@ class Answering:
         return plan
 
 
+def _problem(text: str, *, is_unavailable: bool = False) -> bytes:
+    return history.ANSWER.encode(HistoryAnswer(problem=text, is_unavailable=is_unavailable))
+
+
 def _frame(answer: HistoryAnswer) -> bytes:
     try:
         return history.ANSWER.encode(answer)
-    except CodecError:
-        if answer.view is None:
-            return history.ANSWER.encode(HistoryAnswer(problem="the answer is too large"))
-    for runs in answer.view.runs.values():
-        for run in runs:
-            run.outputs = None
-    answer.view.is_partial = True
+    except CodecError as error:
+        if answer.view is not None:
+            fit(answer.view)
+        elif answer.page is not None:
+            for row in answer.page.rows:
+                row.error = shortened(row.error)
+        else:
+            raise HistoryError(
+                f"what was recorded of this execution is too large for a retry: {error.message}; "
+                "start its workflow anew"
+            ) from error
     return history.ANSWER.encode(answer)

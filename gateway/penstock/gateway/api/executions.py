@@ -94,7 +94,7 @@ def _named(call: ApiCall, row: Row) -> Row:
 def _joined(live: ExecutionView, recorded: ExecutionView) -> ExecutionView:
     """The owner's word on how it stands, with the runs of whichever knows more of them."""
     if _count_runs(recorded) >= _count_runs(live):
-        live.runs = recorded.runs
+        live.runs, live.runs_left_out = recorded.runs, recorded.runs_left_out
     live.last_node = live.last_node or recorded.last_node
     return live
 
