@@ -6,12 +6,14 @@ the journal. A held execution that can never start (its version does not exist) 
 its error, and its parent is told.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 
 import msgspec
 
 from penstock.actors.directory import Callee, Directory
 from penstock.actors.execution import core
+from penstock.actors.execution.calls import EXECUTION_ID_MAX
 from penstock.actors.execution.effects import (
     CoreEffect,
     ReturnToParent,
@@ -37,6 +39,8 @@ _TRIGGERS = {
     "error": "n8n-nodes-base.errorTrigger",
 }
 
+
+log = logging.getLogger("penstock.actors")
 
 DOCUMENT = "document"
 TOO_MANY = "Too many executions wait already for one of the slots that the concurrency limit allows"
@@ -280,6 +284,10 @@ class Starts:
     def _start_error_workflow(self, failed: State, effect: StartErrorWorkflow) -> None:
         request = failed.request
         execution = f"{request.execution}-error"
+        if len(execution) > EXECUTION_ID_MAX:
+            # Two workflows that are each other's error workflow would call each other for ever.
+            log.warning("%s failed too deep to tell its error workflow", request.execution)
+            return
         callee = self._around.directory.callee(request.tenant, effect.workflow, is_manual=False)
         if callee is None or self._table.knows(execution):
             return

@@ -13,7 +13,7 @@ from penstock.subjects.views import ExecutionRow
 from penstock.subjects.workflows import Version, WorkflowRecord, active_version
 
 Limit = Annotated[int, Meta(ge=1, le=250, description="How many at most.")]
-Cursor = Annotated[str, Meta(max_length=500, description="`next_cursor` of the page before.")]
+Cursor = Annotated[str, Meta(max_length=4_000, description="`next_cursor` of the page before.")]
 Status = Literal["", "running", "waiting", "success", "error", "canceled"]
 
 
