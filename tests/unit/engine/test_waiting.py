@@ -256,7 +256,9 @@ def test_a_failure_starts_the_error_workflow_but_not_in_manual_runs() -> None:
     (told,) = turn.effects
     assert isinstance(told, StartErrorWorkflow)
     assert told.workflow == "watcher"
-    assert told.item["json"]["execution"]["error"]["message"] == "no luck"
+    execution = told.item["json"]["execution"]
+    assert execution["error"]["message"] == "no luck"
+    assert execution["url"].endswith(f"/api/v1/executions/{execution['id']}")
     assert told.item["json"]["workflow"] == {"id": "wf", "name": "mine"}
     assert manual.effects == []
 

@@ -49,7 +49,7 @@ def _report(turn: Turn) -> dict[str, Any]:
     base = state.info.resume_url.partition("/webhook-waiting/")[0]
     execution: dict[str, Any] = {
         "id": state.info.id,
-        "url": f"{base}/executions/{state.info.id}",
+        "url": f"{base}/api/v1/executions/{state.info.id}",
         "error": told,
         "lastNodeExecuted": state.last_node,
         "mode": state.request.mode,
