@@ -11,21 +11,18 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
-import msgspec
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Receive, Scope
 
-from penstock.gateway.problems import ProblemEntry, ProblemError
+from penstock.gateway.json_bodies import charset_of, in_utf8, parse_json
+from penstock.gateway.problems import bad_body, too_large_a_body
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
-DEPTH_MAX = 200
 DRAIN_BYTES_MAX = 64 * 1024 * 1024
 FIELDS_MAX = 10_000
 
 _IS_READ = "penstock.body_is_read"
-
-_decode_json = msgspec.json.Decoder().decode
 
 
 class Blobs(Protocol):
@@ -54,7 +51,7 @@ async def read(
 ) -> bytes:
     """The whole body. 413 beyond `bytes_max`, at once when it was declared so large."""
     if declared is not None and declared.isdecimal() and int(declared[:19]) > bytes_max:
-        raise _too_large(bytes_max)
+        raise too_large_a_body(bytes_max)
     scope[_IS_READ] = True
     event = await receive()
     if event["type"] == "http.disconnect":
@@ -62,7 +59,7 @@ async def read(
     body: bytes = event["body"]
     if not event["more_body"]:
         if len(body) > bytes_max:
-            raise _too_large(bytes_max)
+            raise too_large_a_body(bytes_max)
         return body
     chunks, size = [body], len(body)
     while event["more_body"]:
@@ -72,7 +69,7 @@ async def read(
         size += len(event["body"])
         if size > bytes_max:
             await _swallow(receive)
-            raise _too_large(bytes_max)
+            raise too_large_a_body(bytes_max)
         chunks.append(event["body"])
     return b"".join(chunks)
 
@@ -96,27 +93,12 @@ async def _swallow(receive: Receive) -> None:
         size += len(event["body"])
 
 
-def parse_json(raw: bytes) -> Any:
-    """JSON, or a 400 that names the place. Deep nesting is refused here, not in the engine."""
-    try:
-        value = _decode_json(raw)
-    except msgspec.DecodeError as error:
-        raise _bad_body(f"malformed JSON: {error}") from error
-    except UnicodeDecodeError as error:
-        raise _bad_body(f"the JSON is not UTF-8: {error.reason}") from error
-    except RecursionError as error:
-        raise _bad_body(f"the JSON is nested deeper than {DEPTH_MAX} levels") from error
-    if raw.count(b"{") + raw.count(b"[") > DEPTH_MAX and _depth(value) > DEPTH_MAX:
-        raise _bad_body(f"the JSON is nested deeper than {DEPTH_MAX} levels")
-    return value
-
-
 def parse_pairs(text: str) -> dict[str, Any]:
     """A query or a form: names to values, to a list of values when a name is repeated."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError as error:
-        raise _bad_body(f"more than {FIELDS_MAX} fields") from error
+        raise bad_body(f"more than {FIELDS_MAX} fields") from error
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name not in found:
@@ -134,7 +116,7 @@ async def parse(content_type: str, raw: bytes, blobs: Blobs, *, binary_property:
         return Body({})
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
-        return Body(parse_json(raw))
+        return Body(parse_json(in_utf8(content_type, raw)))
     if kind == "application/x-www-form-urlencoded":
         return Body(parse_pairs(raw.decode("utf-8", "replace")))
     if kind == "multipart/form-data":
@@ -161,16 +143,28 @@ async def store(blobs: Blobs, data: bytes, *, mime_type: str, name: str = "") ->
     return entry
 
 
+class _Parser(MultiPartParser):
+    """Knows whether the end came: what is cut off would lose its last part silently."""
+
+    has_ended = False
+
+    def on_end(self) -> None:
+        self.has_ended = True
+
+
 async def _parse_multipart(content_type: str, raw: bytes, blobs: Blobs, prefix: str) -> Body:
     async def once() -> AsyncGenerator[bytes, None]:
         yield raw
 
-    headers = Headers({"content-type": content_type})
+    parser = _Parser(Headers({"content-type": content_type}), once(), max_part_size=len(raw) + 1)
     try:
-        form = await MultiPartParser(headers, once(), max_part_size=len(raw) + 1).parse()
+        form = await parser.parse()
+        if not parser.has_ended:
+            await form.close()
+            raise MultiPartException("its end is missing: the boundary with -- behind it")
     except (MultiPartException, KeyError, ValueError, UnicodeError) as error:
         detail = getattr(error, "message", "") or "the boundary is missing or wrong"
-        raise _bad_body(f"malformed multipart body: {detail}") from error
+        raise bad_body(f"malformed multipart body: {detail}") from error
     fields: dict[str, Any] = {}
     files: list[tuple[str, UploadFile]] = []
     for name, value in form.multi_items():
@@ -205,47 +199,12 @@ async def _store_files(
 
 
 def _text(content_type: str, raw: bytes) -> str:
-    charset = "utf-8"
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            charset = value.strip().strip('"') or charset
     try:
-        return raw.decode(charset, "replace")
+        return raw.decode(charset_of(content_type), "replace")
     except (LookupError, ValueError):
         return raw.decode("utf-8", "replace")
-
-
-def _depth(value: Any) -> int:
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        level = [
-            child
-            for one in level
-            if isinstance(one, dict | list)
-            for child in (one.values() if isinstance(one, dict) else one)
-        ]
-    return depth
 
 
 def _readable_size(count: int) -> str:
     power = min(2, (len(str(count)) - 1) // 3)
     return f"{count / 1000**power:.3g} {('B', 'kB', 'MB')[power]}"
-
-
-def _bad_body(detail: str) -> ProblemError:
-    return ProblemError(
-        400,
-        detail,
-        remedy="send a body that is what its content-type says",
-        problems=[ProblemEntry("body", detail)],
-    )
-
-
-def _too_large(bytes_max: int) -> ProblemError:
-    return ProblemError(
-        413,
-        f"the body is larger than {bytes_max:,} bytes",
-        remedy="send less, or send a link to the data",
-    )

@@ -90,6 +90,25 @@ def too_large(size: int) -> ProblemError:
     )
 
 
+def bad_body(detail: str) -> ProblemError:
+    """The 400 of a body that is not what it says it is."""
+    return ProblemError(
+        400,
+        detail,
+        remedy="send a body that is what its content-type says",
+        problems=[ProblemEntry("body", detail)],
+    )
+
+
+def too_large_a_body(bytes_max: int) -> ProblemError:
+    """The 413 of a body beyond `bytes_max`."""
+    return ProblemError(
+        413,
+        f"the body is larger than {bytes_max:,} bytes",
+        remedy="send less, or send a link to the data",
+    )
+
+
 def internal() -> ProblemError:
     """A fault of ours. The log has it; the caller is told no more than that."""
     return ProblemError(

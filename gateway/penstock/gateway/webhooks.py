@@ -20,12 +20,12 @@ from penstock.gateway.bodies import (
     BODY_BYTES_MAX,
     Body,
     parse,
-    parse_json,
     parse_pairs,
     read,
     store,
 )
 from penstock.gateway.encodings import decoded
+from penstock.gateway.json_bodies import in_utf8, parse_json
 from penstock.gateway.parts import Parts
 from penstock.gateway.problems import ProblemError
 from penstock.gateway.replies import Waiting
@@ -164,7 +164,7 @@ class Webhooks:
         kind = content_type.partition(";")[0].strip().lower() or "application/octet-stream"
         value: Any = {}
         if kind == _JSON and raw:
-            value = parse_json(raw)
+            value = parse_json(in_utf8(content_type, raw))
         if not raw:
             return Body(value)
         entry = await store(self._blobs, raw, mime_type=kind)

@@ -6,6 +6,13 @@ import pytest
 
 from tests.unit.gateway.harness import Gateway, chain, until, webhook
 
+UPLOAD = (
+    b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n'
+    b"Content-Type: text/plain\r\n\r\nhello\r\n"
+    b'--x\r\nContent-Disposition: form-data; name="n"\r\n\r\n1\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="n"\r\n\r\n2\r\n--x--\r\n'
+)
+
 
 async def item_of(gw: Gateway, body: bytes, content_type: str, **options: Any) -> dict[str, Any]:
     await gw.create(chain("bodies", webhook("bodies", options=options)))
@@ -37,6 +44,16 @@ async def item_of(gw: Gateway, body: bytes, content_type: str, **options: Any) -
             b'{"n": 123456789012345678901234567890}',
             {"n": 1.2345678901234568e29},
         ),
+        (
+            "application/json",
+            rb'{"\ud800": "a\udc00\ud83d\ude00", "n": [1e999, -1e999, 18446744073709551615]}',
+            {"\ufffd": "a\ufffd😀", "n": [None, None, 18446744073709551615]},
+        ),
+        ("application/json", b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        ("application/json; charset=iso-8859-1", '"Grüße"'.encode("latin-1"), "Grüße"),
+        ('application/json; charset="UTF-16"', '"Grüße"'.encode("utf-16"), "Grüße"),
+        ("multipart/form-data; boundary=x", b"--x--\r\n", {}),
+        ("multipart/form-data; boundary=x", b"--x--", {}),
     ],
 )
 async def test_a_body_is_read_by_its_content_type(
@@ -62,14 +79,7 @@ async def test_other_bodies_become_blobs(gw: Gateway) -> None:
 
 
 async def test_uploads_become_fields_and_blobs(gw: Gateway) -> None:
-    body = (
-        b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n'
-        b"Content-Type: text/plain\r\n\r\nhello\r\n"
-        b'--x\r\nContent-Disposition: form-data; name="n"\r\n\r\n1\r\n'
-        b'--x\r\nContent-Disposition: form-data; name="n"\r\n\r\n2\r\n--x--\r\n'
-    )
-
-    item = await item_of(gw, body, "multipart/form-data; boundary=x")
+    item = await item_of(gw, UPLOAD, "multipart/form-data; boundary=x")
 
     assert item["json"]["body"] == {"n": ["1", "2"]}
     entry = item["binary"]["f"]
@@ -94,8 +104,12 @@ async def test_the_raw_body_stands_beside_its_meaning_when_asked_for(gw: Gateway
         ("application/json", b"[" * 500 + b"]" * 500),
         ("application/json", b'{"a": 1} x'),
         ("application/json", b"NaN"),
-        ("application/json", b'{"a": 1e999}'),
-        ("application/json", b'{"a": "\\ud800"}'),
+        ("application/json", b'{"a": "\\ud800", "b": NaN}'),
+        ("application/json", b'{"a": 1e999'),
+        ("application/json; charset=utf-16", b"[1]x"),
+        ("multipart/form-data; boundary=x", UPLOAD[: UPLOAD.rindex(b"--x--")]),
+        ("multipart/form-data; boundary=x", UPLOAD[: UPLOAD.rindex(b"2")]),
+        ("multipart/form-data; boundary=x", UPLOAD[:60]),
         ("multipart/form-data", b"xyz"),
         ("multipart/form-data; boundary=x", b"--y\r\nnonsense"),
         ("application/x-www-form-urlencoded", b"&".join(b"a%d=1" % n for n in range(20_000))),
@@ -113,6 +127,20 @@ async def test_malformed_bodies_are_refused_with_their_place(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json["problems"][0]["path"] == "body"
     assert gw.owners.runs == []
+
+
+async def test_json_in_a_charset_that_is_not_known_is_refused_in_words(gw: Gateway) -> None:
+    await gw.create(chain("strict", webhook("strict")))
+    kind = "application/json; charset=punycode"
+
+    answers = [
+        await gw.call("POST", "/webhook/strict", b"[1]", Content_Type=kind),
+        await gw.api("POST", "/workflows", b"{}", Content_Type=kind),
+    ]
+
+    for answer in answers:
+        assert (answer.status, answer.json["remedy"]) == (415, "send it in UTF-8")
+        assert "'punycode'" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("declared", [True, False])

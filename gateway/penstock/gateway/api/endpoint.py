@@ -18,8 +18,9 @@ import msgspec
 from starlette.types import Receive, Scope
 
 from penstock.gateway.answers import Answer
-from penstock.gateway.bodies import BODY_BYTES_MAX, parse_json, parse_pairs, read
+from penstock.gateway.bodies import BODY_BYTES_MAX, parse_pairs, read
 from penstock.gateway.encodings import decoded
+from penstock.gateway.json_bodies import in_utf8, parse_json
 from penstock.gateway.parts import Parts
 from penstock.gateway.problems import ProblemEntry, ProblemError
 from penstock.gateway.values import with_floats
@@ -172,6 +173,7 @@ def _body(endpoint: Endpoint, headers: Mapping[str, str], raw: bytes) -> Any:
             f"the body's type {kind[:80]!r} is not JSON" if kind else "the body has no type",
             remedy="send JSON with Content-Type: application/json",
         )
+    raw = in_utf8(headers["content-type"], raw)
     value = parse_json(raw)
     if _LONG_NUMBER.search(raw):
         value = with_floats(value)
