@@ -5,8 +5,9 @@ calls, which cost a third of the gateway's time under load. Here writes of one t
 loop are joined. Order, flow control and closing are the transport's own, only later by one turn.
 
 uvicorn with httptools reads a head of any size into memory; here one larger than `HEAD_BYTES_MAX`
-is refused with 431 and the connection closed. What is no HTTP gets its 400 as a problem, as all
-other refusals are.
+is refused with 431 and the connection closed, a longer address with 414, and a body that is
+declared larger than anything that would be read with 413, at once. What is no HTTP gets its 400 as
+a problem, as all other refusals are.
 
 uvicorn waits for ever for a request that does not come on. Here a connection whose request is not
 complete has `PATIENCE` ticks (`tick`, once a second for all connections; no request has a timer).
@@ -21,9 +22,12 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from penstock.gateway.problems import CONTENT_TYPE, ProblemError
+from penstock.gateway.bodies import BODY_BYTES_MAX, DRAIN_BYTES_MAX
+from penstock.gateway.problems import CONTENT_TYPE, ProblemError, too_large_a_body
 
 HEAD_BYTES_MAX = 64 * 1024
+URL_BYTES_MAX = 60 * 1024
+"""Below what the parser of addresses can take, and what a head may have."""
 PATIENCE = 20
 TICK_S = 1.0
 BYTES_PER_TICK = 4 * 1024
@@ -70,6 +74,9 @@ class GatewayProtocol(HttpToolsProtocol):
     _patience = PATIENCE
     _received = 0
     """Bytes since the last tick."""
+    _refusal: ProblemError | None = None
+    """Why a callback of the parser has stopped it."""
+    url = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         joining: Any = JoiningTransport(transport, self.loop)  # type: ignore[arg-type]
@@ -79,9 +86,23 @@ class GatewayProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._head_bytes = 0
 
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > URL_BYTES_MAX:
+            detail = f"the address is larger than {URL_BYTES_MAX:,} bytes"
+            self._stop(ProblemError(414, detail, remedy="send what is long in a body"))
+
     def on_headers_complete(self) -> None:
         self._head_bytes = -1
+        for name, value in self.headers:
+            if name == b"content-length" and int(value) > DRAIN_BYTES_MAX:
+                self._stop(too_large_a_body(BODY_BYTES_MAX))
         super().on_headers_complete()
+
+    def _stop(self, refusal: ProblemError) -> None:
+        """Called by the parser, which reads on unless a callback raises."""
+        self._refusal = refusal
+        raise refusal
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
@@ -89,7 +110,6 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._head_bytes >= 0:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
-                self._head_bytes = -1
                 self._refuse(ProblemError(431, f"the head is larger than {HEAD_BYTES_MAX:,} bytes"))
 
     def tick(self) -> None:
@@ -133,10 +153,12 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         remedy = "send HTTP/1.1 as RFC 9112 has it"
-        self._refuse(ProblemError(400, "this is not a request in HTTP", remedy=remedy))
+        problem = ProblemError(400, "this is not a request in HTTP", remedy=remedy)
+        self._refuse(self._refusal or problem)
 
     def _refuse(self, problem: ProblemError) -> None:
         """Answer what no application sees, and close."""
+        self._head_bytes = -1
         body = problem.body()
         self.transport.write(
             b"%scontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"

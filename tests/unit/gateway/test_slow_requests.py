@@ -1,4 +1,4 @@
-"""Requests that do not come on: what they may hold, and how they are told."""
+"""Requests that do not come on or are too large: what they may hold, and how they are told."""
 
 import asyncio
 from typing import Any
@@ -162,3 +162,30 @@ async def test_a_connection_whose_next_request_has_begun_is_not_closed_by_draini
     begun.protocol.data_received(b"\r\n")
     await begun.pass_seconds(1)
     assert begun.status == b"HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", b"414"),
+        (b"GET /x?" + b"x" * 80_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", b"414"),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx-a: " + b"x" * 80_000, b"431"),
+        (POST % 99_999_999_999, b"413"),
+        (b"GET / HTTP/7\r\n\r\n", b"400"),
+    ],
+    ids=["path", "query", "header", "body", "version"],
+)
+@pytest.mark.parametrize("piece", [1 << 20, 1 << 14])
+async def test_what_is_larger_than_anything_is_refused_at_once_by_its_name(
+    request_: bytes, status: bytes, piece: int
+) -> None:
+    large = Connection()
+
+    for start in range(0, len(request_), piece):
+        if not large.wire.is_closed:
+            large.protocol.data_received(request_[start : start + piece])
+
+    assert large.wire.is_closed
+    assert large.status.split()[1] == status
+    assert large.wire.sent.count(b"\r\n\r\n") == 1
+    assert b"application/problem+json" in large.wire.sent
