@@ -236,17 +236,23 @@ def checked_document(raw: Any, types: NodeTypes) -> Checked:
         compile_document,
         expression_problems,
         unknown_type_problems,
+        zone_problems,
     )
 
     document, problems = check(raw)
-    problems += expression_problems(document, types)
+    problems += [*zone_problems(document), *expression_problems(document, types)]
     if problems:
+        # What keeps it from being activated comes along: else it is the next round's news.
+        found = {problem.path for problem in problems}
+        later = [*unknown_type_problems(document, types), *triggers_of(document).problems]
+        later = [p for p in later if p.path not in found and p.path != "nodes"]
+        more = f"; {len(later)} more would keep it from being activated" if later else ""
         raise ProblemError(
             422,
             f"the document has {len(problems)} problem{'s' if len(problems) > 1 else ''}: "
-            f"{problems[0]}",
+            f"{problems[0]}{more}",
             remedy=problems[0].remedy,
-            problems=_entries(problems),
+            problems=_entries([*problems, *later]),
         )
     key = content_hash(raw)
     compile_document(raw, types, key=key)

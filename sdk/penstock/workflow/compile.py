@@ -12,6 +12,7 @@ from penstock.subjects.config import DEFAULT_TIMEZONE
 from penstock.workflow.code_reads import follows_lineage, reads_of_code
 from penstock.workflow.document import Document, DocumentNode, Problem, content_hash
 from penstock.workflow.expressions import Compiled, compile_value
+from penstock.workflow.expressions.zones import find_zone
 from penstock.workflow.graph import (
     ancestors_of,
     edges_of,
@@ -111,6 +112,16 @@ def expression_problems(document: Document, types: NodeTypes) -> list[Problem]:
                 for problem in compile_value(text).problems
             ]
     return problems
+
+
+def zone_problems(document: Document) -> list[Problem]:
+    """A time zone that does not exist. Asked where documents come in, and not when they are
+    compiled: which zones there are depends on the machine, and what is stored must run on all."""
+    zone = document.settings.get("timezone")
+    if not isinstance(zone, str) or zone in ("", "DEFAULT") or find_zone(zone) is not None:
+        return []
+    message = f"{zone[:80]!r} is not a time zone"
+    return [Problem("settings.timezone", message, "a name such as Europe/Berlin")]
 
 
 def unknown_type_problems(document: Document, types: NodeTypes) -> list[Problem]:

@@ -8,7 +8,7 @@ import msgspec
 
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Item
-from penstock.workflow.compile import expression_problems
+from penstock.workflow.compile import expression_problems, zone_problems
 from penstock.workflow.document import InvalidDocumentError, decode
 from penstock.workflow.plan import NodeTypes
 from penstock.workflow.validate import check
@@ -38,7 +38,7 @@ def read_document(path: Path, types: NodeTypes) -> dict[str, Any]:
     """A valid document; `InvalidDocumentError` with every problem that it has."""
     raw = decode(read_text(path))
     document, problems = check(raw)
-    problems += expression_problems(document, types)
+    problems += [*zone_problems(document), *expression_problems(document, types)]
     if problems:
         raise InvalidDocumentError(problems)
     return raw

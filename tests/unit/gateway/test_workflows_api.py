@@ -181,15 +181,34 @@ async def test_what_cannot_be_activated_says_why(
     assert (await gw.api("GET", f"/workflows/{workflow}")).json["active"] is False
 
 
-async def test_a_time_zone_that_does_not_exist_is_told_at_activation(gw: Gateway) -> None:
-    document = chain("w", scheduled({"interval": [{}]}), no_op("Last"))
-    workflow = await gw.create(document | {"settings": {"timezone": "Mars/Base"}}, activate=False)
+async def test_a_time_zone_that_does_not_exist_is_a_problem_of_any_document(gw: Gateway) -> None:
+    document = chain("w", no_op("Last")) | {"settings": {"timezone": "Mars/Base"}}
 
-    refused = await gw.api("POST", f"/workflows/{workflow}/activate")
+    refused = await gw.api("POST", "/workflows", document)
 
     assert refused.status == 422
     assert [problem["path"] for problem in refused.json["problems"]] == ["settings.timezone"]
     assert "Mars/Base" in refused.json["detail"]
+
+
+async def test_what_is_wrong_with_a_document_comes_with_what_will_stop_its_activation(
+    gw: Gateway,
+) -> None:
+    cron = scheduled({"interval": [{"field": "cronExpression", "expression": "nonsense"}]})
+    odd = no_op("Odd", "n8n-nodes-base.doesNotExist")
+    settings = {"timezone": "Mars/Base", "executionTimeout": "soon"}
+
+    refused = await gw.api("POST", "/workflows", chain("w", cron, odd) | {"settings": settings})
+
+    assert refused.status == 422
+    assert [problem["path"] for problem in refused.json["problems"]] == [
+        "settings.executionTimeout",
+        "settings.timezone",
+        "nodes[1].type",
+        "nodes[0].parameters",
+    ]
+    assert "2 problems" in refused.json["detail"]
+    assert "2 more would keep it from being activated" in refused.json["detail"]
 
 
 async def test_an_expression_that_does_not_parse_is_told_with_its_path_and_text(
