@@ -1,9 +1,8 @@
 """The sandbox host as a program: connects, serves its tiers, tells that it lives, drains.
 A broker that is away or whose streams do not answer is waited for.
 
-Environment beside `Config`'s: PENSTOCK_TIERS (`process,trusted`), PENSTOCK_SANDBOX (`weak` lets
-user code run without the minimum of isolation), PENSTOCK_EGRESS_ALLOW (networks that nodes may
-reach although they are private), PENSTOCK_READY_FD (a descriptor that gets `ready`).
+Environment beside `Config`'s: that of `environment`, and PENSTOCK_READY_FD (a descriptor that gets
+`ready`).
 """
 
 import asyncio
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from penstock.sandbox_host.egress import EgressPolicy
+from penstock.sandbox_host.environment import CHECKS, is_weak, wanted_tiers
 from penstock.sandbox_host.executor import Executor
 from penstock.sandbox_host.host import TierServer
 from penstock.sandbox_host.plans import Plans
@@ -27,12 +27,11 @@ from penstock.subjects import logs, names
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.codec import Codec
-from penstock.subjects.config import Config
+from penstock.subjects.config import Config, refuse_bad
 from penstock.subjects.errors import BusError, PenstockError
 from penstock.subjects.messages import Heartbeat
 from penstock.supervisor.readiness import unless, wait_for
 
-TIERS = ("process", "trusted")
 _HEARTBEAT_S = 1.0
 _SLOTS = {"process": 16, "trusted": 64}
 _HEARTBEATS: Codec[Heartbeat] = Codec(Heartbeat)
@@ -43,6 +42,7 @@ def main() -> int:
     logs.configure(program="sandbox-host")
     try:
         config = Config.from_env()
+        refuse_bad(CHECKS, os.environ)
         logs.set_level(config.log_level)
         run = asyncio.run
         with contextlib.suppress(ImportError):
@@ -52,18 +52,6 @@ def main() -> int:
         logs.failed(error)
         return 1
     return 0
-
-
-def wanted_tiers(text: str) -> tuple[str, ...]:
-    """The tiers in a comma list, all when it is empty; `PenstockError` for an unknown one."""
-    tiers = tuple(each.strip() for each in text.split(",") if each.strip()) or TIERS
-    for tier in tiers:
-        if tier not in TIERS:
-            raise PenstockError(
-                f"PENSTOCK_TIERS names {tier!r}, which is no tier",
-                remedy=f"use a comma list of {', '.join(TIERS)}",
-            )
-    return tiers
 
 
 @dataclass(slots=True)
@@ -111,7 +99,7 @@ async def _start(config: Config, tiers: tuple[str, ...]) -> _Host:
         password=config.nats_password,
         name=f"sandbox-{host_id}",
     )
-    pool = ProcessPool(PoolSettings(allow_weak=os.environ.get("PENSTOCK_SANDBOX", "") == "weak"))
+    pool = ProcessPool(PoolSettings(allow_weak=is_weak(os.environ.get("PENSTOCK_SANDBOX", ""))))
     await pool.start()
     services = Services(
         policy=EgressPolicy.from_text(os.environ.get("PENSTOCK_EGRESS_ALLOW", "")),

@@ -1,12 +1,14 @@
 """Where a program finds its surroundings: read once from the environment, then passed down.
 
 `penstock up` sets these for its children; containers set them in production. A program that
-misses one says which and stops.
+misses one says which and stops. What a person may set is checked by `CHECKS`, which `up` asks as
+well before it starts anything: of a program that cannot start it would only see restarts.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -15,6 +17,9 @@ from penstock.subjects.errors import PenstockError
 
 DEFAULT_TIMEZONE = "America/New_York"
 """n8n's own default: what runs there without a setting must mean the same here."""
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+_DIGITS_MAX = 6
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +70,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 "PENSTOCK_NATS_URL is not set",
                 remedy="start this program through `penstock up`, or set the address of your NATS",
             )
-        check_timezone(raw.get("timezone", DEFAULT_TIMEZONE))
+        refuse_bad(CHECKS, env)
         try:
             return msgspec.convert(raw, cls, strict=False, dec_hook=_decode)
         except msgspec.ValidationError as error:
@@ -73,6 +78,28 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 f"bad setting in the environment: {error}",
                 remedy="correct the PENSTOCK_… variable that it names",
             ) from error
+
+
+Check = Callable[[str], object]
+"""Raises a `PenstockError` that names the variable and what is allowed."""
+
+
+def refuse_bad(checks: Mapping[str, Check], env: Mapping[str, str]) -> None:
+    """Raise one `PenstockError` that tells every variable that is set to what it cannot be."""
+    found = []
+    for variable, check in checks.items():
+        try:
+            if text := env.get(variable):
+                check(text)
+        except PenstockError as error:
+            found.append(error)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise PenstockError(
+            f"{len(found)} settings of the environment are wrong",
+            remedy="\n  ".join(f"{each.message}: {each.remedy}" for each in found),
+        )
 
 
 def check_timezone(name: str) -> str:
@@ -85,6 +112,61 @@ def check_timezone(name: str) -> str:
             remedy="give a name of the time zone database, such as Europe/Berlin",
         ) from error
     return name
+
+
+def is_http_url(text: str) -> bool:
+    """Whether a text is the address of something that speaks HTTP."""
+    try:
+        parts = urlsplit(text)
+        # A port that is none raises only when it is asked for.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _check_public_url(text: str) -> None:
+    if not is_http_url(text):
+        raise PenstockError(
+            f"PENSTOCK_PUBLIC_URL: {text!r} is not an address",
+            remedy="give http://HOST:PORT or https://HOST, as callers reach the gateway",
+        )
+
+
+def _check_history_days(text: str) -> None:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX):
+        raise PenstockError(
+            f"PENSTOCK_HISTORY_DAYS: {text!r} is not a number of days",
+            remedy="give a whole number from 0 (for ever)",
+        )
+
+
+def _check_log_level(text: str) -> None:
+    if text.lower() not in LOG_LEVELS:
+        raise PenstockError(
+            f"PENSTOCK_LOG_LEVEL: there is no level {text!r}",
+            remedy=f"give one of {', '.join(LOG_LEVELS)}",
+        )
+
+
+def _switch(variable: str) -> Check:
+    def check(text: str) -> None:
+        if text.lower() not in ("true", "false", "1", "0"):  # as msgspec reads them
+            raise PenstockError(
+                f"{variable}: {text!r} is neither yes nor no", remedy="give true or false"
+            )
+
+    return check
+
+
+CHECKS: Mapping[str, Check] = {
+    "PENSTOCK_TIMEZONE": check_timezone,
+    "PENSTOCK_PUBLIC_URL": _check_public_url,
+    "PENSTOCK_HISTORY_DAYS": _check_history_days,
+    "PENSTOCK_LOG_LEVEL": _check_log_level,
+    "PENSTOCK_ACCEPTS_HISTORY_GAP": _switch("PENSTOCK_ACCEPTS_HISTORY_GAP"),
+    "PENSTOCK_ACCEPTS_JOURNAL_GAP": _switch("PENSTOCK_ACCEPTS_JOURNAL_GAP"),
+}
+"""What a person may set for every program, each with how it is checked."""
 
 
 def check_postgres_url(url: str) -> str:

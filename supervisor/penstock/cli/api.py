@@ -9,6 +9,7 @@ import json
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from penstock.subjects.config import is_http_url
 from penstock.subjects.errors import PenstockError
 
 _TIMEOUT_S = 60.0
@@ -55,9 +56,9 @@ class Api:
     """One server and the token for it."""
 
     def __init__(self, url: str, token: str) -> None:
-        parts = urlsplit(url if "//" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_http_url(url := url if "//" in url else f"http://{url}"):
             raise PenstockError(f"{url!r} is not an address", remedy="give http://HOST:PORT")
+        parts = urlsplit(url)
         if not (token.isascii() and token.isprintable()):
             raise PenstockError(
                 "the token holds characters that no token has",

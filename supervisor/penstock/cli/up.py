@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.cli.arguments import add_data, parser, whole
 from penstock.subjects import logs
-from penstock.subjects.config import check_postgres_url
+from penstock.subjects.config import CHECKS, Check, check_postgres_url, refuse_bad
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.broker import Broker
 from penstock.supervisor.brokers import brokers_of
@@ -59,9 +59,7 @@ _EXAMPLES = """\
 def main(argv: list[str]) -> int:
     """Run until a signal or an escalation ends it."""
     options = _options(argv)
-    postgres_url = os.environ.get("PENSTOCK_POSTGRES_URL", "")
-    if postgres_url:
-        check_postgres_url(postgres_url)
+    _check_environment()
     data_dir = DataDir(options.data)
     with ExitStack() as open_sockets:
         made = (
@@ -77,6 +75,14 @@ def main(argv: list[str]) -> int:
         RollFiles(data_dir.run).forget()
         _raise_file_limit()
         return asyncio.run(_Up(options, data_dir, sockets).run())
+
+
+def _check_environment() -> None:
+    """Refuse what a program would refuse, before any is started and restarted."""
+    from penstock.sandbox_host import environment
+
+    postgres: dict[str, Check] = {"PENSTOCK_POSTGRES_URL": check_postgres_url}
+    refuse_bad({**CHECKS, **postgres, **environment.CHECKS}, os.environ)
 
 
 def _options(argv: list[str]) -> argparse.Namespace:
