@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from penstock.subjects.errors import PenstockError
 
@@ -54,32 +54,55 @@ def add_data(to: argparse.ArgumentParser) -> None:
 def add_server(to: argparse.ArgumentParser) -> None:
     """`--url`, `--token`, `--data`: where the server is."""
     to.add_argument("--url", default="", help="the server (default: $PENSTOCK_URL)")
-    to.add_argument("--token", default="", help="its owner token (default: $PENSTOCK_TOKEN)")
+    to.add_argument(
+        "--token",
+        default="",
+        help="its owner token (default: $PENSTOCK_TOKEN, else that of DIR, for DIR's server only)",
+    )
     add_data(to)
 
 
 def api_of(options: argparse.Namespace) -> "Api":
-    """The API that the options and the environment point to."""
+    """The API that the options and the environment point to.
+
+    The token of a data directory opens everything there, so it goes to the address that the
+    directory holds and to no other: another server is given its own token, or none.
+    """
     from penstock.cli.api import Api
 
     url = options.url or os.environ.get("PENSTOCK_URL", "")
     token = options.token or os.environ.get("PENSTOCK_TOKEN", "")
     if url and token:
         return Api(url, token)
+    running = _read(options.data / "address")
+    wanted = Api(url or running or _absent(options.data), token)
+    if token:
+        return wanted
+    if not running or wanted.url != Api(running, "").url:
+        held = f"the one in {options.data} is for {running} only" if running else ""
+        raise _tokenless(wanted.url, held)
+    if kept := _read(options.data / "owner-token"):
+        return Api(wanted.url, kept)
+    raise _tokenless(wanted.url, f"{options.data / 'owner-token'} is missing or empty")
+
+
+def _read(file: Path) -> str:
+    """What stands in a file of the data directory; empty when it is not there."""
     try:
-        url = url or (options.data / "address").read_text().strip()
-        token = token or (options.data / "owner-token").read_text().strip()
-    except PermissionError:
-        raise
-    except OSError as error:
-        if url:
-            raise PenstockError(
-                f"there is no token for {url}",
-                remedy="set PENSTOCK_TOKEN, or give --token: it stands in DIR/owner-token there",
-            ) from error
-        raise PenstockError(
-            f"there is no running Penstock in {options.data}",
-            remedy="start it with `penstock up`, give --data, or set PENSTOCK_URL and"
-            " PENSTOCK_TOKEN",
-        ) from error
-    return Api(url, token)
+        return file.read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def _absent(data: Path) -> NoReturn:
+    raise PenstockError(
+        f"there is no running Penstock in {data}",
+        remedy="start it with `penstock up`, give --data, or set PENSTOCK_URL and PENSTOCK_TOKEN",
+    )
+
+
+def _tokenless(url: str, why: str) -> PenstockError:
+    return PenstockError(
+        f"there is no token for {url}{f': {why}' if why else ''}",
+        remedy="set PENSTOCK_TOKEN, or give --token: it stands in DIR/owner-token there",
+    )
