@@ -31,7 +31,7 @@ from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.disk_watch import watch_disk
 from penstock.supervisor.leftovers import end_leftovers
-from penstock.supervisor.listening import listeners, listeners_as_before
+from penstock.supervisor.listening import kept_port, listeners, listeners_as_before
 from penstock.supervisor.log_file import ErrorOutput, LogFile
 from penstock.supervisor.orphans import Orphans
 from penstock.supervisor.rolling import RollFiles, roll
@@ -71,6 +71,7 @@ def main(argv: list[str]) -> int:
         data_dir.prepare()
         data_dir.lock()
         end_leftovers(data_dir.run, lambda line: print(line, file=sys.stderr))
+        keep_port(data_dir, sockets[0], is_chosen=options.listen is not None)
         data_dir.owner_token()
         RollFiles(data_dir.run).forget()
         _raise_file_limit()
@@ -117,6 +118,19 @@ def _options(argv: list[str]) -> argparse.Namespace:
         help="partitions (default: two a core, at least 4; fixed when the data directory is made)",
     )
     return it.parse_args(argv)
+
+
+def keep_port(data_dir: DataDir, own: socket.socket, *, is_chosen: bool) -> None:
+    """Keep our port for the next start; or warn, and keep the one that we could not have."""
+    kept, port = kept_port(data_dir.port_file), own.getsockname()[1]
+    if is_chosen or not kept:
+        data_dir.port_file.write_text(f"{port}\n")
+    elif port != kept:
+        print(
+            f"penstock up: warning: port {kept} is taken, listening on {port}: addresses given away"
+            f" before are dead until a start gets port {kept} again",
+            file=sys.stderr,
+        )
 
 
 def _raise_file_limit() -> None:
@@ -214,7 +228,6 @@ class _Up:
         watch = partial(watch_disk, self._data.nats, restart, self._log)
         await tree.start_child(task_child("disk-watch", watch))
         self._data.address_file.write_text(url + "\n")
-        self._data.port_file.write_text(f"{self._sockets[0].getsockname()[1]}\n")
         print(f"ready {url}", flush=True)
         if self._options.demo:
             from penstock.cli.demo import show

@@ -6,7 +6,7 @@
     resume-keys     what signs the addresses that resume executions, 0600
     partitions      how many, fixed at the first start
     address         where the gateway listens, for the other commands
-    port            of that address at the last start, to be had again
+    port            of the addresses that were given away, to be had again at each start
     nats/ postgres/ blobs/ segments/ plugins/   the programs' own data
     logs/ run/      logs, pid files, and the tree as last seen
 

@@ -44,11 +44,21 @@ def listeners_as_before(port_file: Path, count: int) -> list[socket.socket]:
     """`count` sockets on loopback, on the port of the last time, else on a free one.
 
     Addresses that were given away, to whoever shall resume an execution for one, stay good over a
-    restart. `port_file` is for whoever is ready on it to write.
+    restart. `port_file` is for whoever got one to write, unless it holds another port: that
+    one is to be had again as soon as it is free.
     """
-    with suppress(OSError, ValueError, PenstockError):
-        return listeners(f"{_LOOPBACK}:{int(port_file.read_text())}", count)
+    if port := kept_port(port_file):
+        with suppress(PenstockError):
+            return listeners(f"{_LOOPBACK}:{port}", count)
     return listeners(f"{_LOOPBACK}:0", count)
+
+
+def kept_port(port_file: Path) -> int:
+    """The port that addresses given away before lead to; 0 when there is none."""
+    with suppress(OSError, ValueError):
+        port = int(port_file.read_text())
+        return port if 0 < port < 1 << 16 else 0
+    return 0
 
 
 def _spread(where: tuple[str, int], count: int) -> list[socket.socket]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from penstock.cli.up import keep_port
 from penstock.subjects.errors import PenstockError
+from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.linux import IS_LINUX
-from penstock.supervisor.listening import listeners, listeners_as_before
+from penstock.supervisor.listening import kept_port, listeners, listeners_as_before
 
 spreading = pytest.mark.skipif(not IS_LINUX, reason="only Linux spreads callers over sockets")
 
@@ -100,3 +102,32 @@ def test_a_port_that_cannot_be_read_is_a_free_one(tmp_path: Path, text: str) -> 
 
     assert host == "127.0.0.1"
     assert port > 0
+
+
+def test_a_port_that_is_taken_is_kept_for_the_next_start_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = DataDir(tmp_path)
+    with listeners("127.0.0.1:0", 1)[0] as holder:
+        taken = holder.getsockname()[1]
+        data.port_file.write_text(f"{taken}\n")
+        with listeners_as_before(data.port_file, 1)[0] as own:
+            keep_port(data, own, is_chosen=False)
+
+    assert kept_port(data.port_file) == taken
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"port {taken} is taken" in line
+    assert f"addresses given away before are dead until a start gets port {taken} again" in line
+
+
+@pytest.mark.parametrize(("kept", "is_chosen"), [("", False), ("x", False), ("1", True)])
+def test_a_port_is_kept_where_there_was_none_or_another_one_is_chosen(
+    tmp_path: Path, kept: str, is_chosen: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = DataDir(tmp_path)
+    data.port_file.write_text(kept)
+    with listeners("127.0.0.1:0", 1)[0] as own:
+        keep_port(data, own, is_chosen=is_chosen)
+
+        assert kept_port(data.port_file) == own.getsockname()[1]
+    assert capsys.readouterr().err == ""
