@@ -10,6 +10,7 @@ import gc
 import os
 import secrets
 import signal
+from functools import partial
 
 from penstock.actors.host import Host
 from penstock.actors.shared import Shared
@@ -67,7 +68,7 @@ async def _serve(config: Config) -> int:
                 task_child("room", host.room.run),
             ],
         ),
-        on_event=_tell_part,
+        on_event=partial(_tell_part, stop),
     )
     ending = asyncio.ensure_future(tree.ended())
     stopping = asyncio.ensure_future(stop.wait())
@@ -112,8 +113,8 @@ async def _reach(config: Config, owner: str) -> Shared:
     return shared
 
 
-def _tell_part(event: SupervisorEvent) -> None:
-    if event.event not in ("started", "ready"):
+def _tell_part(stop: asyncio.Event, event: SupervisorEvent) -> None:
+    if event.event not in ("started", "ready") and not stop.is_set():
         logs.say("part", what=event.event, path=event.path, why=event.detail)
 
 

@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -52,15 +53,26 @@ class _JsonLines(logging.Formatter):
         return line(self._program, record.getMessage(), level=level, at=at, **fields)
 
 
-def configure(*, program: str) -> None:
-    """Send the log of this process to stderr. Call once, at the start of a program."""
-    handler = logging.StreamHandler(sys.stderr)
+class _Lines(logging.Handler):
+    def __init__(self, take: Callable[[str], None]) -> None:
+        super().__init__()
+        self._take = take
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._take(self.format(record))
+
+
+def configure(*, program: str, take: Callable[[str], None] | None = None) -> None:
+    """Send the log of this process to stderr, or its lines to `take`. Call once, at the start of a
+    program."""
+    handler = logging.StreamHandler(sys.stderr) if take is None else _Lines(take)
     handler.setFormatter(_JsonLines(program))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     set_level("info")
-    sys.excepthook = uncaught
+    if take is None:  # who takes lines may be gone when the program ends by a fault
+        sys.excepthook = uncaught
 
 
 def set_level(level: str) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 
 from penstock.subjects.errors import PenstockError
@@ -11,6 +12,8 @@ from penstock.supervisor.data_dir import DataDir
 def broker_of(options: argparse.Namespace, role: str) -> dict[str, str]:
     """Address and credentials for `NatsBus.connect`: the environment's, else those of `role` in
     the data directory."""
+    # A command says itself what it could not do; that it tries again is no line of its output.
+    logging.getLogger("penstock.bus").addHandler(logging.NullHandler())
     if url := os.environ.get("PENSTOCK_NATS_URL"):
         return {
             "url": url,

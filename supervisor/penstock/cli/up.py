@@ -161,6 +161,7 @@ class _Up:
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
+        logs.configure(program="up", take=self._log)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
@@ -302,9 +303,11 @@ class _Up:
         }
 
     def _on_event(self, event: SupervisorEvent) -> None:
+        self._write_tree()
+        if self._asked.is_set() and event.detail in ("stopped", "cancelled"):
+            return  # groups and parts that end with us; that each program ends is told
         detail = {"detail": event.detail} if event.detail else {}
         self._log(logs.line("up", event.event, path=event.path, **detail))
-        self._write_tree()
 
     def _write_tree(self) -> None:
         if self._tree is None:

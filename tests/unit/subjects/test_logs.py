@@ -69,3 +69,12 @@ def test_who_waits_on_the_descriptor_is_told_when_and_where_it_serves() -> None:
     )
 
     assert (line["event"], line["listen"]) == ("ready", "127.0.0.1:80")
+
+
+def test_whoever_has_a_log_of_its_own_takes_the_lines() -> None:
+    lines = told(
+        "import logging; logs.configure(program='odd', take=lambda line: logs.sys.stderr.write("
+        "line + chr(10))); logging.getLogger('penstock.bus').warning('nats: %s', 'timeout')"
+    )
+
+    assert [(line["program"], line["event"]) for line in lines] == [("odd", "nats: timeout")]

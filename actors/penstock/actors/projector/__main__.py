@@ -61,6 +61,7 @@ async def serve(config: Config) -> None:
         region=config.region,
         keep_days=config.history_days,
         accepts_gap=config.accepts_history_gap,
+        patience_s=DATABASE_S,
     )
     projector = Projector(bus, blobs, clock, settings)
     store = Store(config.postgres_url, blobs)

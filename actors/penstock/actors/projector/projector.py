@@ -106,12 +106,14 @@ class Inlet:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What to project where. `keep_days` 0: for ever. `accepts_gap`: go on where the database
-    lacks what EXEC no longer holds."""
+    lacks what EXEC no longer holds. `patience_s`: for so long after the start a database that
+    cannot be reached is taken to be starting as well, which is nobody's trouble."""
 
     postgres_url: str
     region: str
     keep_days: int = 0
     accepts_gap: bool = False
+    patience_s: float = 0.0
 
 
 class Projector:
@@ -135,6 +137,7 @@ class Projector:
         self._region = settings.region
         self._keep_days = settings.keep_days
         self._accepts_gap = settings.accepts_gap
+        self._patience_s = settings.patience_s
         self._moved = asyncio.Condition()
         self._floors: dict[str, int] = {}
         self._marked_at_s = 0.0
@@ -143,13 +146,12 @@ class Projector:
 
     async def run(self) -> None:
         """Project for ever, one session after another."""
+        troubled_from_s = asyncio.get_running_loop().time() + self._patience_s
         while True:
             try:
                 await self._session()
             except (psycopg.Error, OSError, PenstockError) as error:
-                before, self.problem = self.problem, _sentence(error)
-                if self.problem != before:  # each try of one outage would say the same
-                    log.warning("projecting is interrupted: %s", self.problem)
+                self._tell(error, troubled_from_s)
             except Exception as error:
                 # Ours, not the world's. A restart of the program would meet it again at once and
                 # use up the supervisor's budget, while reads can still be answered.
@@ -158,6 +160,16 @@ class Projector:
             self.storing.clear()
             await asyncio.sleep(self._delay_s)
             self._delay_s = min(2 * self._delay_s, RETRY_MAX_S)
+
+    def _tell(self, error: Exception, troubled_from_s: float) -> None:
+        """Say why nothing is projected, in the log once for all tries that meet the same."""
+        is_away = isinstance(error, psycopg.OperationalError | OSError)
+        if is_away and asyncio.get_running_loop().time() < troubled_from_s:
+            log.debug("waiting for the database: %s", error)
+            return
+        before, self.problem = self.problem, _sentence(error)
+        if self.problem != before:
+            log.warning("projecting is interrupted: %s", self.problem)
 
     async def reached(self, sequence: int) -> None:
         """Return when everything up to `sequence` is in the rows."""
