@@ -12,8 +12,6 @@ from urllib.parse import quote, urlencode, urlsplit
 from penstock.subjects.config import is_http_url
 from penstock.subjects.errors import PenstockError
 
-_TIMEOUT_S = 60.0
-
 
 class ApiError(PenstockError):
     """The server's refusal: `status` is HTTP's, `problem` the problem+json document."""
@@ -53,9 +51,9 @@ def _line(entry: Any) -> str:
 
 
 class Api:
-    """One server and the token for it."""
+    """One server and the token for it. It has `timeout_s` to go on with an answer."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, *, timeout_s: float = 60.0) -> None:
         if not is_http_url(url := url if "//" in url else f"http://{url}"):
             raise PenstockError(f"{url!r} is not an address", remedy="give http://HOST:PORT")
         parts = urlsplit(url)
@@ -66,6 +64,7 @@ class Api:
             )
         self.url = f"{parts.scheme}://{parts.netloc}"
         self._token = token
+        self._timeout_s = timeout_s
         self._parts = parts
 
     def get(self, path: str, **query: object) -> Any:
@@ -109,8 +108,8 @@ class Api:
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
         if self._parts.scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S)
-        return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+            return http.client.HTTPSConnection(host, port, timeout=self._timeout_s)
+        return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
 
     def _json(self, method: str, path: str, body: Any = None) -> Any:
         status, _, payload = self.call(method, path, body)

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from penstock.cli.api import Api
 
 DEFAULT_DATA = "penstock-data"
+ANSWER_S = 5.0
+"""How long a question is waited for that a server answers at once when it is well."""
+PATIENCE_S = 60.0
 _DIGITS_MAX = 19
 """Shorter than these, a number fits wherever it is sent."""
 
@@ -62,27 +65,30 @@ def add_server(to: argparse.ArgumentParser) -> None:
     add_data(to)
 
 
-def api_of(options: argparse.Namespace) -> "Api":
-    """The API that the options and the environment point to.
+def api_of(
+    options: argparse.Namespace, *, is_here: bool = False, timeout_s: float = PATIENCE_S
+) -> "Api":
+    """The API that the options and, unless it `is_here`, the environment point to.
 
     The token of a data directory opens everything there, so it goes to the address that the
     directory holds and to no other: another server is given its own token, or none.
     """
     from penstock.cli.api import Api
 
-    url = options.url or os.environ.get("PENSTOCK_URL", "")
-    token = options.token or os.environ.get("PENSTOCK_TOKEN", "")
+    env: Mapping[str, str] = {} if is_here else os.environ
+    url = options.url or env.get("PENSTOCK_URL", "")
+    token = options.token or env.get("PENSTOCK_TOKEN", "")
     if url and token:
-        return Api(url, token)
+        return Api(url, token, timeout_s=timeout_s)
     running = _read(options.data / "address")
-    wanted = Api(url or running or _absent(options.data), token)
+    wanted = Api(url or running or _absent(options.data), token, timeout_s=timeout_s)
     if token:
         return wanted
     if not running or wanted.url != Api(running, "").url:
         held = f"the one in {options.data} is for {running} only" if running else ""
         raise _tokenless(wanted.url, held)
     if kept := _read(options.data / "owner-token"):
-        return Api(wanted.url, kept)
+        return Api(wanted.url, kept, timeout_s=timeout_s)
     raise _tokenless(wanted.url, f"{options.data / 'owner-token'} is missing or empty")
 
 

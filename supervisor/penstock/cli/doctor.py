@@ -4,7 +4,6 @@ Every check looks and changes nothing (some start a process that ends at once). 
 `penstock up` will not work, `weak` that something works less well than it could.
 """
 
-import argparse
 import ctypes
 import os
 import platform
@@ -14,12 +13,13 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from penstock.cli.arguments import add_data, api_of, parser
+from penstock.cli.arguments import add_data, parser
+from penstock.cli.doctor_running import Running, look
+from penstock.cli.findings import Finding
 from penstock.cli.isolation import in_words, probe
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor import linux
@@ -35,15 +35,6 @@ _PACKAGES = ("msgspec", "nats-py", "uvloop", "psycopg", "obstore", "tree-sitter"
 _SYS_LANDLOCK_CREATE_RULESET = 444
 _LANDLOCK_VERSION = 1
 _PR_GET_SECCOMP = 21
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: `level` is good, weak or bad; `remedy` says what to do."""
-
-    level: str
-    what: str
-    remedy: str = ""
 
 
 def main(argv: list[str]) -> int:
@@ -66,17 +57,18 @@ _MARKS = {"good": "[good]", "weak": "[weak]", "bad": "[BAD] "}
 
 def examine(data: Path) -> Iterator[Finding]:
     """All findings, machine first."""
+    running = look(data)
     yield _system()
     yield _python()
     yield from _installation()
     yield from _sandbox()
-    yield from _isolation(data)
+    yield from _isolation(running)
     yield _root()
     yield _files()
     yield _processors()
     yield _clock()
     yield _loopback()
-    yield from _data_directory(data)
+    yield from _data_directory(data, running)
 
 
 def _system() -> Finding:
@@ -151,9 +143,9 @@ def _sandbox() -> Iterator[Finding]:
     yield _seccomp()
 
 
-def _isolation(data: Path) -> Iterator[Finding]:
+def _isolation(running: Running) -> Iterator[Finding]:
     """What user code is really kept in: as running hosts tell, else tried here."""
-    for report, refused in _running_hosts(data) or [probe()]:
+    for report, refused in _of_hosts(running.programs) or [probe()]:
         what = f"user code is kept in by {in_words(report)}"
         if refused:
             yield Finding(
@@ -168,15 +160,8 @@ def _isolation(data: Path) -> Iterator[Finding]:
             yield Finding("good", what)
 
 
-def _running_hosts(data: Path) -> list[tuple[dict[str, Any], str]]:
-    """Report and problems of each sandbox host of the `up` that runs on this data directory."""
-    if not data.is_dir() or not DataDir(data).is_locked:
-        return []
-    options = argparse.Namespace(url="", token="", data=data)
-    try:
-        programs = api_of(options).get("/status")["programs"]
-    except PenstockError:
-        return []
+def _of_hosts(programs: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
+    """Report and problems of each sandbox host among the programs that run."""
     hosts = [one for one in programs if one.get("isolation")]
     return [(host["isolation"], "; ".join(host.get("problems") or [])) for host in hosts]
 
@@ -237,10 +222,13 @@ def _loopback() -> Finding:
         return Finding("bad", error.message, error.remedy)
 
 
-def _data_directory(data: Path) -> Iterator[Finding]:
+def _data_directory(data: Path, running: Running) -> Iterator[Finding]:
     place = data.absolute()
     while not place.exists():
         place = place.parent
+    if not place.is_dir():
+        yield Finding("bad", f"{place} is not a directory", "give a directory to --data")
+        return
     free = shutil.disk_usage(place).free
     what = f"{free / 1024**3:.1f} GiB free for {data.absolute()}"
     if free >= _FREE_BYTES_MIN:
@@ -250,10 +238,10 @@ def _data_directory(data: Path) -> Iterator[Finding]:
     if not os.access(place, os.W_OK):
         yield Finding("bad", f"{place} cannot be written", "give a writable directory to --data")
     if data.exists() and any(data.iterdir()):
-        yield from _existing(DataDir(data))
+        yield from _existing(DataDir(data), running)
 
 
-def _existing(data_dir: DataDir) -> Iterator[Finding]:
+def _existing(data_dir: DataDir, running: Running) -> Iterator[Finding]:
     if not (data_dir.path / "secrets.json").exists():
         yield Finding(
             "bad",
@@ -261,8 +249,7 @@ def _existing(data_dir: DataDir) -> Iterator[Finding]:
             "give another directory to --data",
         )
         return
-    if data_dir.is_locked:
-        yield Finding("good", "a `penstock up` runs on this data directory")
+    yield from running.findings
     for name in ("owner-token", "secrets.json", "resume-keys", "nats/server.conf"):
         file = data_dir.path / name
         if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:

@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any
 
-from penstock.cli.arguments import add_server, api_of, parser
+from penstock.cli.arguments import ANSWER_S, add_server, api_of, parser
 from penstock.cli.isolation import in_words
 from penstock.cli.tables import print_json, table
 from penstock.subjects.errors import PenstockError
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     options = it.parse_args(argv)
     tree = _tree(options)
     try:
-        served: dict[str, Any] = api_of(options).get("/status")
+        served: dict[str, Any] = api_of(options, timeout_s=ANSWER_S).get("/status")
     except PenstockError:
         if tree and not options.json:
             _print_tree(tree)

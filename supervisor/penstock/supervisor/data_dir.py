@@ -97,7 +97,7 @@ class DataDir:
         try:
             with (self.path / "lock").open() as file:
                 return not _try_lock(file, fcntl.LOCK_SH)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     def owner_token(self) -> str:
