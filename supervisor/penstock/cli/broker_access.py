@@ -1,7 +1,6 @@
 """Where the broker is, and as whom a command may speak to it."""
 
 import argparse
-import json
 import logging
 import os
 
@@ -24,11 +23,13 @@ def broker_of(options: argparse.Namespace, role: str) -> dict[str, str]:
     if not DataDir(options.data).is_locked:
         raise _absent(options)
     try:
-        passwords = json.loads((options.data / "secrets.json").read_text())
         url = (options.data / "run" / "nats-url").read_text().strip()
     except FileNotFoundError as error:
         raise _absent(options) from error
-    return {"url": url, "user": role, "password": passwords[f"nats-{role}"]}
+    password = DataDir(options.data).secrets.get(f"nats-{role}")
+    if password is None:
+        raise _absent(options)
+    return {"url": url, "user": role, "password": password}
 
 
 def _absent(options: argparse.Namespace) -> PenstockError:

@@ -3,6 +3,7 @@
 import sys
 from contextlib import nullcontext
 from importlib import import_module
+from io import TextIOWrapper
 
 COMMANDS = {
     "up": ("penstock.cli.up", "start everything on this machine"),
@@ -43,7 +44,14 @@ def usage() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit status of the process."""
-    words = sys.argv[1:] if argv is None else argv
+    try:
+        return _main(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # at any time, while modules are loaded too
+        return 130
+
+
+def _main(words: list[str]) -> int:
+    _degrade_characters()
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage(), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
@@ -82,9 +90,14 @@ def _run(command: str, rest: list[str]) -> int:
         # The reader of our output went away (`penstock … | head`); that is its right.
         sys.stderr.close()
         return 1
-    except KeyboardInterrupt:
-        return 130
     return status
+
+
+def _degrade_characters() -> None:
+    """Show `?` for what a terminal's encoding does not have, rather than fail over a bullet."""
+    for out in (sys.stdout, sys.stderr):
+        if isinstance(out, TextIOWrapper):
+            out.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Lists for people and for programs: tables with rich, or JSON; pages followed to their end."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -60,8 +61,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print JSON as other programs like to read it."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print JSON as other programs like to read it, escaped where stdout has not all characters."""
+    is_whole = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, indent=2, ensure_ascii=not is_whole))
 
 
 def moment(at_ms: Any) -> str:

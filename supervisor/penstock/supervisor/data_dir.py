@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor import randomness
 
@@ -104,12 +106,26 @@ class DataDir:
         """The owner's token, made at the first call."""
         if not self.owner_token_file.exists():
             write_secret(self.owner_token_file, randomness.secret(32) + "\n")
-        return self.owner_token_file.read_text().strip()
+        if token := self.owner_token_file.read_text().strip():
+            return token
+        raise damaged(self.owner_token_file, "remove it: the next start makes another one")
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """All secrets that were made."""
+        file = self.path / "secrets.json"
+        if not file.exists():
+            return {}
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+        except msgspec.DecodeError as error:
+            # A new one would not do: the database knows the password that was in it.
+            raise damaged(file, "restore it from a copy of the data directory") from error
 
     def secret(self, name: str) -> str:
         """The secret of this name, made at the first call."""
         file = self.path / "secrets.json"
-        known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        known = self.secrets
         if name not in known:
             known[name] = randomness.secret(_PASSWORD_BYTES)
             write_secret(file, json.dumps(known, indent=1))
@@ -125,7 +141,11 @@ class DataDir:
         if not file.exists():
             by_cores = max(PARTITIONS_MIN, 2 * (os.cpu_count() or 1))
             write_durably(file, f"{wanted or by_cores}\n")
-        fixed = int(file.read_text())
+        try:
+            fixed = int(file.read_text())
+        except ValueError as error:
+            remedy = "write into it the number with which the directory was made (see `owns` in"
+            raise damaged(file, f"{remedy} {self.logs / 'actors-1.log'})") from error
         if wanted not in (0, fixed):
             raise PenstockError(
                 f"{self.path} was made with {fixed} partitions, which cannot be changed",
@@ -143,6 +163,12 @@ class DataDir:
             free = shutil.disk_usage(self.nats).free
             write_durably(file, json.dumps({"file_bytes": min(free // 2, 256 * 1024**3)}))
         return int(json.loads(file.read_text())["file_bytes"])
+
+
+def damaged(file: Path, remedy: str) -> PenstockError:
+    """The error of a file of ours that cannot be read as what it is."""
+    size = file.stat().st_size
+    return PenstockError(f"{file} is {'damaged' if size else 'empty'}", remedy=remedy)
 
 
 def _try_lock(file: IO[str], kind: int) -> bool:

@@ -28,7 +28,7 @@ import psutil
 
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor import linux
-from penstock.supervisor.data_dir import DataDir, write_secret
+from penstock.supervisor.data_dir import DataDir, damaged, write_secret
 from penstock.supervisor.errand import ErrandFailedError, run_errand
 from penstock.supervisor.leftovers import end
 from penstock.supervisor.process import Program
@@ -205,7 +205,7 @@ def binaries(cluster: Path) -> Path:
         16: package / "pginstall" / "bin",
     }
     with contextlib.suppress(FileNotFoundError):
-        version = int((cluster / "PG_VERSION").read_text())
+        version = _version(cluster / "PG_VERSION")
         if not installed.get(version, package / "none").exists():
             raise PenstockError(
                 f"{cluster} was made by Postgres {version}, whose binaries are not installed",
@@ -213,6 +213,14 @@ def binaries(cluster: Path) -> Path:
             )
         return installed[version]
     return next(path for path in installed.values() if (path / "postgres").exists())
+
+
+def _version(file: Path) -> int:
+    try:
+        return int(file.read_text())
+    except ValueError as error:
+        remedy = "write into it the version of Postgres that made the cluster, such as 18"
+        raise damaged(file, remedy) from error
 
 
 def _socket_directory(data_dir: DataDir) -> Path:

@@ -7,6 +7,7 @@ import pytest
 
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.data_dir import DataDir, DataDirInUseError
+from penstock.supervisor.postgres import binaries
 
 
 @pytest.fixture
@@ -62,3 +63,44 @@ def test_somebody_elses_directory_is_refused_and_ours_is_not(data_dir: DataDir) 
 
     with pytest.raises(PenstockError, match="not a Penstock data directory"):
         DataDir(foreign).prepare()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"postgres": 1}', "\0\0\0"])
+def test_damaged_secrets_are_told_and_never_made_anew(data_dir: DataDir, text: str) -> None:
+    file = data_dir.path / "secrets.json"
+    file.write_text(text)
+
+    with pytest.raises(PenstockError, match=str(file)) as refused:
+        data_dir.secret("postgres")
+
+    assert "restore it" in refused.value.remedy
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize(("text", "what"), [("", "is empty"), ("four", "is damaged")])
+def test_a_damaged_number_of_partitions_is_told(data_dir: DataDir, text: str, what: str) -> None:
+    file = data_dir.path / "partitions"
+    file.write_text(text)
+
+    with pytest.raises(PenstockError, match=f"{file} {what}") as refused:
+        data_dir.partitions(0)
+
+    assert "the number with which the directory was made" in refused.value.remedy
+
+
+def test_an_empty_owner_token_is_told(data_dir: DataDir) -> None:
+    data_dir.owner_token_file.touch()
+
+    with pytest.raises(PenstockError, match="owner-token is empty"):
+        data_dir.owner_token()
+
+
+@pytest.mark.parametrize("text", ["", "x"])
+def test_a_damaged_version_of_the_database_is_told(data_dir: DataDir, text: str) -> None:
+    data_dir.postgres.mkdir()
+    (data_dir.postgres / "PG_VERSION").write_text(text)
+
+    with pytest.raises(PenstockError, match="PG_VERSION is") as refused:
+        binaries(data_dir.postgres)
+
+    assert "such as 18" in refused.value.remedy
