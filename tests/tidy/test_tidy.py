@@ -209,6 +209,20 @@ def test_tests_named_in_guarantees_exist() -> None:
     assert missing == []
 
 
+def test_into_an_image_goes_what_the_package_is_made_of_and_nothing_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    made_of = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if not line.startswith("#")]
+
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == made_of | {
+        package.partition("/")[0] for package in packages
+    }
+
+
 def test_nothing_of_one_machine_is_in_the_project() -> None:
     pattern = re.compile(
         r"/(?:home|root|work)/(?!\.\.\.)\w|pypi\.org|registry\.npmjs|files\.pythonhosted"
