@@ -5,11 +5,14 @@ how the execution went, node by node. It uses the public API only.
 """
 
 import json
+import shlex
 import time
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from penstock.cli.api import Api, segment
+from penstock.cli.arguments import DEFAULT_DATA
 from penstock.cli.tables import pages
 from penstock.subjects.errors import PenstockError
 
@@ -17,8 +20,9 @@ _PATH = "/webhook/demo/greet"
 _PATIENCE_S = 15.0
 
 
-def show(url: str, token: str) -> None:
-    """Run the demo against a server and print it; raises when any part of it fails."""
+def show(url: str, token: str, data: Path) -> None:
+    """Run the demo against the server of a data directory and print it; raises when any part of it
+    fails."""
     from rich.console import Console
 
     api = Api(url, token)
@@ -35,7 +39,7 @@ def show(url: str, token: str) -> None:
     for node, runs in _ended(api, execution).get("runs", {}).items():
         for run in runs:
             console.print(_line(node, run))
-    _say_more(console, url, execution)
+    console.print(hints(url, execution, data))
 
 
 def _imported(api: Api, document: dict[str, Any]) -> str:
@@ -89,9 +93,12 @@ def _line(node: str, run: dict[str, Any]) -> Any:
     return line
 
 
-def _say_more(console: Any, url: str, execution: str) -> None:
-    console.print(
-        f"\n  again    curl -d '{{\"name\": \"Bob\"}}' -H 'Content-Type: application/json' "
-        f"{url}{_PATH}"
+def hints(url: str, execution: str, data: Path) -> str:
+    """What may be done next, to be copied into another terminal in the same directory."""
+    of_ours = "" if data == Path(DEFAULT_DATA) else f" --data {shlex.quote(str(data))}"
+    again = "curl -d '{\"name\": \"Bob\"}' -H 'Content-Type: application/json'"
+    return (
+        f"\n  again    {again} {url}{_PATH}\n"
+        f"  look     penstock executions {execution}{of_ours}\n"
+        "  stop     Ctrl-C\n"
     )
-    console.print(f"  look     penstock executions {execution}\n  stop     Ctrl-C\n")

@@ -90,13 +90,23 @@ class Importing:
             kind, said = "unchanged", f"unchanged: it is version {number} already"
             if stored["version"] != number:
                 kind, said = "new version", f"version {stored['version']}"
-                said += ", which is active now" if stored["active"] else ", not active"
+                if stored["active"]:
+                    said += ", which is active now"
+                elif not self._is_activated:
+                    said += ", not active"
         print(f"{where}: {stored['id']} {stored.get('name', '')} ({said})")
         if self._is_activated:
             stored = self._api.post(f"/workflows/{segment(str(stored['id']))}/activate")
+            print(f"  active{_addresses(stored)}")
         for problem in stored.get("problems") or []:
             print(f"  note: {problem}")
         return kind
+
+
+def _addresses(workflow: dict[str, Any]) -> str:
+    """Where the webhooks of a workflow are called."""
+    hooks = [f"{hook['method']} {hook['url']}" for hook in workflow.get("webhooks") or []]
+    return f": {', '.join(hooks)}" if hooks else ""
 
 
 def belongs_to(document: dict[str, Any], there: Iterable[dict[str, Any]]) -> Match:

@@ -10,23 +10,25 @@ import sys
 from penstock.cli.arguments import parser
 from penstock.subjects.config import Config
 
-_MODULES = {
-    "gateway": "penstock.gateway",
-    "actors": "penstock.actors",
-    "sandbox-host": "penstock.sandbox_host",
-    "projector": "penstock.actors.projector",
+_PROGRAMS = {
+    "gateway": ("a gateway", "gateway", "penstock.gateway"),
+    "actors": ("an actor host", "actors", "penstock.actors"),
+    "sandbox-host": ("a sandbox host", "sandbox", "penstock.sandbox_host"),
+    "projector": ("a projector", "projector", "penstock.actors.projector"),
 }
+"""Each with what it is, the NATS user that it is, and its module."""
 
 
 def main(argv: list[str]) -> int:
     """Check the surroundings, then become the program."""
     command, *rest = argv
+    what, user, module = _PROGRAMS[command]
     parser(
         command,
-        f"Run one {command} with the surroundings that PENSTOCK_… variables name.",
-        examples="  PENSTOCK_NATS_URL=nats://127.0.0.1:4222 PENSTOCK_NATS_USER=gateway \\\n"
+        f"Run {what} alone, with the surroundings that PENSTOCK_… variables name.",
+        examples=f"  PENSTOCK_NATS_URL=nats://127.0.0.1:4222 PENSTOCK_NATS_USER={user} \\\n"
         f"  PENSTOCK_NATS_PASSWORD=… penstock {command}\n"
         f"  (`penstock up` sets them and starts every program)",
     ).parse_args(rest)
     Config.from_env()
-    os.execv(sys.executable, [sys.executable, "-m", _MODULES[command]])
+    os.execv(sys.executable, [sys.executable, "-m", module])

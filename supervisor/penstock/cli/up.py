@@ -233,7 +233,7 @@ class _Up:
         if self._options.demo:
             from penstock.cli.demo import show
 
-            await asyncio.to_thread(show, url, self._data.owner_token())
+            await asyncio.to_thread(show, url, self._data.owner_token(), self._options.data)
         await asyncio.Event().wait()
 
     async def _stop(self, tree: Supervisor, living: asyncio.Task[None]) -> Exit:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from penstock.cli.api import ApiError
-from penstock.cli.import_workflows import belongs_to
+from penstock.cli.api import Api, ApiError
+from penstock.cli.document_files import Found
+from penstock.cli.import_workflows import Importing, belongs_to
 
 THERE = [
     {"id": "w1", "name": "My workflow", "document_id": "a"},
@@ -65,3 +66,25 @@ def test_a_refusal_without_problems_says_what_to_do() -> None:
     problem = {"title": "Conflict", "detail": "the path is taken", "remedy": "choose another"}
 
     assert ApiError(409, problem).lines() == ["Conflict: the path is taken", "choose another"]
+
+
+class Server(Api):
+    """Stores one workflow, and activates it."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1", "t")
+
+    def post(self, path: str, body: Any = None) -> Any:
+        hook = {"method": "POST", "url": "http://h/webhook/orders", "node": "Webhook"}
+        is_active = path.endswith("/activate")
+        return {"id": "w1", "name": "Orders", "version": 1, "active": is_active, "webhooks": [hook]}
+
+
+def test_what_was_activated_is_told_with_its_address(capsys: pytest.CaptureFixture[str]) -> None:
+    kind = Importing(Server(), [], is_activated=True).take(Found("a.json", {"name": "Orders"}))
+
+    assert kind == "new"
+    assert capsys.readouterr().out.splitlines() == [
+        "a.json: w1 Orders (new)",
+        "  active: POST http://h/webhook/orders",
+    ]

@@ -1,4 +1,4 @@
-"""What every command has in common: characters, interruptions, paths that are none."""
+"""What commands have in common: characters, interruptions, paths that are none, hints."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from penstock.cli import doctor, main
+from penstock.cli.demo import hints
 
 
 def ascii_output(code: str) -> str:
@@ -66,3 +67,26 @@ def test_a_file_is_no_data_directory(
     assert bad == [f"{tmp_path / 'file'} is not a directory"]
     assert statuses == [1, 1]
     assert "there is no running Penstock" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "user"),
+    [
+        ("gateway", "gateway"),
+        ("actors", "actors"),
+        ("sandbox-host", "sandbox"),
+        ("projector", "projector"),
+    ],
+)
+def test_a_program_alone_is_started_as_the_user_that_it_is(
+    command: str, user: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main.main([command, "--help"])
+
+    assert f"PENSTOCK_NATS_USER={user} " in capsys.readouterr().out
+
+
+def test_the_demo_s_hints_find_the_installation_that_it_ran_on() -> None:
+    assert "penstock executions e1 --data '/my data'\n" in hints("http://h", "e1", Path("/my data"))
+    assert "penstock executions e1\n" in hints("http://h", "e1", Path("penstock-data"))
