@@ -33,9 +33,9 @@ DISK_BYTES = 256 * 1024 * 1024
 FULL_S = 4.0
 SETTLE_S = 45.0
 DRAINED_S = 60.0
-REFUSED_S = 3.0
+REFUSED_S = 3.5
 """What is on its way as the disk fills waits for an acknowledgement (2 s) or for the word of its
-owner (asked after 0.5 s, again after 1 s, each time waited for up to 1 s) first."""
+owner first: asked after 0.5 s, again 1 s later, each up to 0.25 s late, and given 1 s to answer."""
 OUTAGE_S = 11.0
 """While the broker is restarted requests are tried for 10 s, as in any outage of it."""
 UPLOAD_BYTES = 50_000
