@@ -26,7 +26,7 @@ from tests.servers import NatsServer
     ("sent", "status"),
     [
         (b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 200_000, b"431"),
-        (b"GET /" + b"a" * 200_000, b"431"),
+        (b"GET /" + b"a" * 200_000, b"414"),
         (b"NONSENSE\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
         (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"200"),

@@ -225,9 +225,7 @@ class _Up:
                 servers, restart=self._restart, is_ready=self._is_ready, told=self._log
             )
             await tree.start_child(task_child("healer", self._healer.run))
-        restart = partial(self._restart_brokers, servers)
-        watch = partial(watch_disk, self._data.nats, restart, self._log)
-        await tree.start_child(task_child("disk-watch", watch))
+        await self._watch_disks(tree, servers)
         self._data.address_file.write_text(url + "\n")
         print(f"ready {url}", flush=True)
         if self._options.demo:
@@ -272,6 +270,14 @@ class _Up:
     async def _restart_on_request(self, name: str) -> None:
         async with self._healer.alone() if self._healer is not None else contextlib.nullcontext():
             await self._restart(name)
+
+    async def _watch_disks(self, tree: Supervisor, servers: Broker) -> None:
+        watched = {"broker-disk": (self._data.nats, partial(self._restart_brokers, servers))}
+        if "postgres" in self._programs():
+            watched["database-disk"] = (self._data.postgres, partial(self._restart, "postgres"))
+        for name, (store, restart) in watched.items():
+            watch = partial(watch_disk, store, restart, self._log)
+            await tree.start_child(task_child(name, watch))
 
     async def _restart_brokers(self, brokers: Broker) -> None:
         """All at once: each of a cluster gets ready only with the others. Whoever restarts one of
