@@ -21,6 +21,7 @@ from penstock.subjects import names
 from penstock.subjects.bus import Ack, Message
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.clock import SystemClock
+from penstock.subjects.collecting import collect_rarely
 from penstock.subjects.ids import new_id_in
 from penstock.subjects.messages import Resume, RunRequest
 from penstock.subjects.streams import Budget, ensure
@@ -40,8 +41,7 @@ PATIENCE_S = 300
 
 def open_drill(n: int, seed: int) -> list[Figure]:
     """`n` open executions."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # as the program does
+    collect_rarely()  # as the program does
     with nats_server() as server:
         return asyncio.run(_measure(server.url, Drawn(12, n, seed)))
 

@@ -6,7 +6,6 @@ owns what it should).
 
 import asyncio
 import contextlib
-import gc
 import os
 import secrets
 import signal
@@ -18,6 +17,7 @@ from penstock.nodes.registry import REGISTRY
 from penstock.subjects import logs
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.clock import SystemClock
+from penstock.subjects.collecting import collect_rarely
 from penstock.subjects.config import Config
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.resume_urls import FILE as RESUME_KEYS
@@ -36,10 +36,7 @@ def main() -> int:
     try:
         config = Config.from_env()
         logs.set_level(config.log_level)
-        # Few long-lived objects per execution and many short ones: rare collections pay.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 100)
+        collect_rarely()
         run = asyncio.run
         with contextlib.suppress(ImportError):
             from uvloop import run

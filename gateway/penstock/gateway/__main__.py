@@ -6,6 +6,7 @@ import uvloop
 
 from penstock.gateway.program import run
 from penstock.subjects import logs
+from penstock.subjects.collecting import collect_rarely
 from penstock.subjects.config import Config
 from penstock.subjects.errors import PenstockError
 
@@ -16,6 +17,7 @@ def main() -> int:
     try:
         config = Config.from_env()
         logs.set_level(config.log_level)
+        collect_rarely()
         uvloop.run(run(config))
     except PenstockError as error:
         logs.failed(error)

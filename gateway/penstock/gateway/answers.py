@@ -4,6 +4,7 @@ import logging
 
 from starlette.types import Send
 
+from penstock.gateway.exchange import Exchange
 from penstock.gateway.problems import CONTENT_TYPE, Headers, ProblemError, internal
 from penstock.subjects.blobs import BlobError
 from penstock.subjects.errors import BusError, StorageFullError
@@ -25,7 +26,12 @@ class Answer:
         self.body = body
 
     async def send(self, send: Send) -> None:
-        """Send it whole."""
+        """Send it whole, in one write where that is possible."""
+        exchange = getattr(send, "__self__", None)
+        if isinstance(exchange, Exchange) and exchange.send_whole(
+            self.status, self.headers, self.body
+        ):
+            return
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
 

@@ -19,10 +19,13 @@ that we cause ourselves, by not reading, does not count.
 import asyncio
 from collections.abc import Collection
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from penstock.gateway.bodies import BODY_BYTES_MAX, DRAIN_BYTES_MAX
+from penstock.gateway.exchange import Exchange
 from penstock.gateway.problems import CONTENT_TYPE, ProblemError, too_large_a_body
 
 HEAD_BYTES_MAX = 64 * 1024
@@ -97,7 +100,37 @@ class GatewayProtocol(HttpToolsProtocol):
         for name, value in self.headers:
             if name == b"content-length" and int(value) > DRAIN_BYTES_MAX:
                 self._stop(too_large_a_body(BODY_BYTES_MAX))
-        super().on_headers_complete()
+        version = self.parser.get_http_version()
+        address = httptools.parse_url(self.url)
+        path = address.path.decode("ascii")
+        scope = self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = address.path
+        scope["query_string"] = address.query or b""
+        earlier, self.cycle = self.cycle, self._exchange(version)
+        if earlier is None or earlier.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            # Sent before the answer to the one before: it waits for its turn.
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _exchange(self, version: str) -> Exchange:
+        return Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
 
     def _stop(self, refusal: ProblemError) -> None:
         """Called by the parser, which reads on unless a callback raises."""

@@ -7,7 +7,6 @@ Environment beside `Config`'s: that of `environment`, and PENSTOCK_READY_FD (a d
 
 import asyncio
 import contextlib
-import gc
 import os
 import secrets
 import signal
@@ -27,6 +26,7 @@ from penstock.subjects import logs, names
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.codec import Codec
+from penstock.subjects.collecting import collect_rarely
 from penstock.subjects.config import Config, refuse_bad
 from penstock.subjects.errors import BusError, PenstockError
 from penstock.subjects.messages import Heartbeat
@@ -73,10 +73,7 @@ async def _serve(config: Config, tiers: tuple[str, ...]) -> None:
     host = await unless(stop, _start(config, tiers))
     if host is None:
         return
-    # What is there now stays; and steps come and go in thousands without making cycles.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    collect_rarely()
     beating = asyncio.ensure_future(_beat(host))
     logs.ready(id=host.id, tiers=list(tiers))
     telling = asyncio.ensure_future(_tell_isolation(host))

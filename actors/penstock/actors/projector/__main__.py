@@ -22,6 +22,7 @@ from penstock.subjects.bus import Bus
 from penstock.subjects.bus_nats import NatsBus
 from penstock.subjects.clock import Clock, SystemClock
 from penstock.subjects.codec import Codec
+from penstock.subjects.collecting import collect_rarely
 from penstock.subjects.config import Config, check_postgres_url
 from penstock.subjects.errors import PenstockError
 from penstock.subjects.messages import Heartbeat
@@ -105,6 +106,7 @@ def main() -> int:
     try:
         config = Config.from_env()
         logs.set_level(config.log_level)
+        collect_rarely()
         asyncio.run(serve(config))
     except PenstockError as error:
         logs.failed(error)

@@ -1,0 +1,122 @@
+"""Requests and whole answers on one connection, byte by byte."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from penstock.gateway.answers import Answer
+from penstock.gateway.http_protocol import GatewayProtocol
+from tests.unit.gateway.test_slow_requests import Wire
+
+
+class Echo:
+    """A connection to an application that answers with the path and the body that it was sent."""
+
+    def __init__(self, *headers: tuple[bytes, bytes], status: int = 200) -> None:
+        self.headers = headers
+        self.status = status
+        self.writes: list[bytes] = []
+        self.wire = Wire()
+        self.wire.write = self.writes.append  # type: ignore[method-assign,assignment]
+        config = uvicorn.Config(
+            self._answer, interface="asgi3", ws="none", lifespan="off", log_config=None
+        )
+        config.load()
+        self.protocol = GatewayProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+        self.protocol.connection_made(self.wire)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        text = b""
+        while (event := await receive())["type"] == "http.request":
+            text += event["body"]
+            if not event["more_body"]:
+                break
+        body = scope["path"].encode() + b"|" + scope["query_string"] + b"|" + text
+        if self.status == 204:
+            body = b""
+        length = [(b"content-length", b"%d" % len(body))] if body else []
+        await Answer(self.status, [*length, *self.headers], body).send(send)
+
+    async def sent(self, *parts: bytes) -> bytes:
+        """What comes back for `parts`, each of which arrives by itself."""
+        for part in parts:
+            self.protocol.data_received(part)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        return b"".join(self.writes)
+
+
+async def test_a_whole_answer_leaves_in_one_write() -> None:
+    echo = Echo((b"x-kind", b"echo"))
+
+    answer = await echo.sent(b"POST /a%20b?q=1 HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi")
+
+    assert answer == (b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\nx-kind: echo\r\n\r\n/a b|q=1|hi")
+    assert len(echo.writes) == 1
+    assert not echo.wire.is_closed
+
+
+async def test_a_body_that_comes_in_parts_is_handed_over_whole() -> None:
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n"
+
+    answer = await Echo().sent(head, b"one", b"two")
+
+    assert answer.endswith(b"/||onetwo")
+
+
+async def test_requests_that_come_together_are_answered_in_their_order() -> None:
+    echo = Echo()
+
+    answer = await echo.sent(b"".join(b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n" % n for n in range(3)))
+
+    assert [answer.count(b"/%d||" % n) for n in range(3)] == [1, 1, 1]
+    assert answer.index(b"/0||") < answer.index(b"/1||") < answer.index(b"/2||")
+
+
+async def test_who_asks_to_close_is_told_once_and_closed() -> None:
+    echo = Echo((b"connection", b"close"))
+
+    answer = await echo.sent(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+
+    assert answer.count(b"connection: close\r\n") == 1
+    assert echo.wire.is_closed
+
+
+async def test_a_request_of_http_1_0_is_the_last_of_its_connection() -> None:
+    echo = Echo()
+
+    answer = await echo.sent(b"GET / HTTP/1.0\r\n\r\n")
+
+    assert answer.endswith(b"connection: close\r\n\r\n/||")
+    assert echo.wire.is_closed
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"), [(b"HEAD / HTTP/1.1", 200), (b"GET / HTTP/1.1", 204)]
+)
+async def test_an_answer_that_may_have_no_body_has_none(request_line: bytes, status: int) -> None:
+    answer = await Echo(status=status).sent(request_line + b"\r\nhost: x\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.endswith(b"\r\n\r\n")
+    assert b"chunked" not in answer
+
+
+async def test_a_header_that_would_break_the_answer_apart_is_not_sent() -> None:
+    echo = Echo((b"x-evil", b"1\r\nset-cookie: a=b"))
+
+    answer = await echo.sent(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"set-cookie" not in answer
+
+
+async def test_a_client_that_waits_to_be_told_to_send_its_body_is_told() -> None:
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n"
+    echo = Echo()
+
+    assert await echo.sent(head) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert (await echo.sent(b"hi")).endswith(b"/||hi")
