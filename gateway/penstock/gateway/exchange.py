@@ -22,7 +22,7 @@ class Exchange(RequestResponseCycle):
     _is_body_told = False
 
     async def receive(self) -> Any:
-        """As ASGI has it."""
+        """The next ASGI event: once, a body that is there already; after that uvicorn's."""
         if (
             self._is_body_told
             or self.more_body

@@ -4,12 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
 from penstock.gateway.answers import Answer
-from penstock.gateway.http_protocol import GatewayProtocol
-from tests.unit.gateway.test_slow_requests import Wire
+from tests.unit.gateway.test_slow_requests import Wire, connected
 
 
 class Echo:
@@ -21,12 +18,7 @@ class Echo:
         self.writes: list[bytes] = []
         self.wire = Wire()
         self.wire.write = self.writes.append  # type: ignore[method-assign,assignment]
-        config = uvicorn.Config(
-            self._answer, interface="asgi3", ws="none", lifespan="off", log_config=None
-        )
-        config.load()
-        self.protocol = GatewayProtocol(config, ServerState(), {}, asyncio.get_running_loop())
-        self.protocol.connection_made(self.wire)
+        self.protocol = connected(self.wire, self._answer)
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         text = b""

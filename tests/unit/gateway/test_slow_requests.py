@@ -36,6 +36,17 @@ class Wire(asyncio.Transport):
         pass
 
 
+def connected(wire: Wire, application: Any) -> GatewayProtocol:
+    """Our end of a connection whose requests `application` answers."""
+    config = uvicorn.Config(
+        application, interface="asgi3", ws="none", lifespan="off", log_config=None
+    )
+    config.load()
+    protocol = GatewayProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol.connection_made(wire)
+    return protocol
+
+
 class Connection:
     """A connection to an application that reads a body whole and answers when it may."""
 
@@ -44,12 +55,7 @@ class Connection:
         self.may_answer.set()
         self.has_body = asyncio.Event()
         self.wire = Wire()
-        config = uvicorn.Config(
-            self._answer, interface="asgi3", ws="none", lifespan="off", log_config=None
-        )
-        config.load()
-        self.protocol = GatewayProtocol(config, ServerState(), {}, asyncio.get_running_loop())
-        self.protocol.connection_made(self.wire)
+        self.protocol = connected(self.wire, self._answer)
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         while (event := await receive())["type"] == "http.request" and event["more_body"]:
