@@ -9,8 +9,11 @@ out when its result is in DONE, so what neither has is lost. A step's number and
 result count once.
 
 A refused append (no connection, stream full) is tried again here and is no error of the step. Which
-message a step left in is kept with it, and a message is tried only for the steps that are still its
-own: not for those that were cancelled meanwhile, or left again in another one.
+message a step left in is kept, and a message is tried only for the steps that are still its own:
+not for those that were cancelled meanwhile, or left again in another one.
+
+A step itself is kept only until it is encoded, and its message until that is stored. The execution
+has all that it is made of, so one that is lost is made anew: there may be 100,000 outstanding.
 """
 
 import asyncio
@@ -28,27 +31,41 @@ from penstock.subjects.messages import Step
 
 BATCH_MAX = 64
 RETRY_S = 0.2
-DEFAULT_TIMEOUT_S = 3_600.0
 GRACE_S = 30.0
+DEFAULT_PATIENCE_S = 3_600.0 + GRACE_S
 
 STEPS: Codec[list[Step]] = Codec(list[Step])
 
 
 class Batch(msgspec.Struct, eq=False, gc=False):
-    """Steps that leave in one message; once that is stored, only where it is (`sequence`).
-    `connection`: with which it was made or, as far as is known, stored."""
+    """Steps that leave in one message: as such until they are encoded, then as its `frame`; once
+    that is stored, only where it is (`sequence`). `connection`: with which it was made or, as far
+    as is known, stored."""
 
     subject: str
     message_id: str
     connection: int
     steps: list[Step]
+    executions: list[str]
     frame: bytes = b""
     sequence: int = 0
 
 
+class Sent(msgspec.Struct, gc=False):
+    """What is kept of an outstanding step. `at_s`, on the loop's clock: when to ask what has become
+    of it; and then after each `patience_s` in which it waited."""
+
+    seq: int
+    attempt: int
+    batch: Batch
+    patience_s: float
+    at_s: float
+
+
 class Dispatcher:
     """The outstanding steps of one partition. `on_refused` is told of a step that no message can
-    carry."""
+    carry; `remake` gives the step of an execution again, as seq and attempt identify it, or None
+    when the execution is not at that step any more."""
 
     def __init__(
         self,
@@ -57,6 +74,7 @@ class Dispatcher:
         partition: int,
         *,
         on_refused: Callable[[Step, PenstockError], None],
+        remake: Callable[[str, int, int], Dispatch | None],
     ) -> None:
         self.resent = 0
         self._bus = bus
@@ -64,7 +82,8 @@ class Dispatcher:
         self._partition = partition
         self._name = ""
         self._on_refused = on_refused
-        self._outstanding: dict[str, tuple[Dispatch, float, Batch]] = {}
+        self._remake = remake
+        self._outstanding: dict[str, Sent] = {}
         self._added: list[Batch] = []
         self._open: dict[str, Batch] = {}
         self._now_s = 0.0
@@ -101,8 +120,11 @@ class Dispatcher:
             self._open[dispatch.tier] = batch
             self._added.append(batch)
         batch.steps.append(step)
-        at_s = _overdue_s(step, self._now_s)
-        self._outstanding[step.execution] = (dispatch, at_s, batch)
+        batch.executions.append(step.execution)
+        patience_s = step.timeout_ms / 1000 + GRACE_S if step.timeout_ms else DEFAULT_PATIENCE_S
+        at_s = self._now_s + patience_s
+        sent = Sent(step.seq, step.attempt, batch, patience_s, at_s)
+        self._outstanding[step.execution] = sent
 
     def forget(self, execution: str) -> None:
         """The execution waits for no step any more."""
@@ -122,12 +144,8 @@ class Dispatcher:
     def send_again(self) -> None:
         """Send again what was outstanding at `note`: the stream that held it, or its results, is
         gone. What has been stored since then is in the new one."""
-        lost = [
-            dispatch
-            for dispatch, _, batch in self._outstanding.values()
-            if batch.connection < self._connection
-        ]
-        self._resend(lost)
+        outstanding = self._outstanding.items()
+        self._resend([e for e, sent in outstanding if sent.batch.connection < self._connection])
 
     def send_overdue(self) -> None:
         """Send again what should have been answered long ago and is not in STEPS any more, as soon
@@ -137,9 +155,9 @@ class Dispatcher:
             return
         now_s = loop.time()
         overdue: dict[Batch, list[str]] = {}
-        for execution, (_, at_s, batch) in self._outstanding.items():
-            if at_s < now_s:
-                overdue.setdefault(batch, []).append(execution)
+        for execution, sent in self._outstanding.items():
+            if sent.at_s < now_s:
+                overdue.setdefault(sent.batch, []).append(execution)
         if overdue:
             self._looking = loop.create_task(self._look_for(overdue))
 
@@ -175,27 +193,28 @@ class Dispatcher:
                 is_there = not batch.sequence or await self._bus.holds("STEPS", batch.sequence)
             except BusError:
                 return  # asked again with the next tick
-            lost = []
-            for execution in executions:
-                dispatch, _, its = self._outstanding.get(execution, (None, 0.0, None))
-                if dispatch is None or its is not batch:
-                    continue
-                if is_there:
-                    at_s = _overdue_s(dispatch.step, asyncio.get_running_loop().time())
-                    self._outstanding[execution] = (dispatch, at_s, batch)
-                else:
-                    lost.append(dispatch)
-            self._resend(lost)
+            still = [e for e in executions if self._is_in(e, batch)]
+            if not is_there:
+                self._resend(still)
+                continue
+            now_s = asyncio.get_running_loop().time()
+            for execution in still:
+                sent = self._outstanding[execution]
+                sent.at_s = now_s + sent.patience_s
 
-    def _resend(self, dispatches: list[Dispatch]) -> None:
-        for dispatch in dispatches:
-            self.add(dispatch)
-        self.resent += len(dispatches)
+    def _resend(self, executions: list[str]) -> None:
+        for execution in executions:
+            sent = self._outstanding[execution]
+            dispatch = self._remake(execution, sent.seq, sent.attempt)
+            if dispatch is not None:
+                self.add(dispatch)
+                self.resent += 1
         self.flush()
 
     def _batch(self, subject: str, steps: list[Step]) -> Batch:
         self._number += 1
-        return Batch(subject, f"{self._name}-{self._number}", self._connection, steps)
+        executions = [step.execution for step in steps]
+        return Batch(subject, f"{self._name}-{self._number}", self._connection, steps, executions)
 
     def _send(self, batch: Batch) -> None:
         if self._is_closed:
@@ -204,23 +223,28 @@ class Dispatcher:
             if not batch.frame:
                 batch.frame = STEPS.encode(batch.steps)
             self._append(batch)
+            batch.steps = []
         except PenstockError as error:
             if isinstance(error, BusError) and not self._bus.is_connected:
                 self._send_later(batch)
-            elif len(batch.steps) == 1:
-                self._on_refused(batch.steps[0], error)
             else:
-                half = len(batch.steps) // 2
-                self._send(self._part(batch, batch.steps[:half]))
-                self._send(self._part(batch, batch.steps[half:]))
+                self._refused(batch, error)
+
+    def _refused(self, batch: Batch, error: PenstockError) -> None:
+        """No message can be as large as this batch: its halves leave, each by itself."""
+        steps = batch.steps or STEPS.decode(batch.frame)
+        if len(steps) == 1:
+            self._on_refused(steps[0], error)
+            return
+        half = len(steps) // 2
+        self._send(self._part(batch, steps[:half]))
+        self._send(self._part(batch, steps[half:]))
 
     def _part(self, batch: Batch, steps: list[Step]) -> Batch:
-        """Some steps of a batch that is too large, as a batch of its own."""
         part = self._batch(batch.subject, steps)
-        for step in steps:
-            if self._is_in(step, batch):
-                dispatch, at_s, _ = self._outstanding[step.execution]
-                self._outstanding[step.execution] = (dispatch, at_s, part)
+        for execution in part.executions:
+            if self._is_in(execution, batch):
+                self._outstanding[execution].batch = part
         return part
 
     def _append(self, batch: Batch) -> None:
@@ -231,7 +255,7 @@ class Dispatcher:
                 return
             self._highest = max(self._highest, result.sequence)
             batch.sequence = result.sequence
-            batch.steps, batch.frame = [], b""
+            batch.executions, batch.frame = [], b""
             if not result.duplicate:
                 batch.connection = self._connection
 
@@ -244,19 +268,17 @@ class Dispatcher:
     def _try_again(self, batch: Batch) -> None:
         """Send what is left of a refused batch. It may have been stored all the same, so it keeps
         its id, whatever is left."""
-        left = [step for step in batch.steps if self._is_in(step, batch)]
+        left = [execution for execution in batch.executions if self._is_in(execution, batch)]
         if not left:
             return
-        if len(left) < len(batch.steps):
-            batch.steps, batch.frame = left, b""
+        if len(left) < len(batch.executions):
+            wanted = set(left)
+            steps = batch.steps or STEPS.decode(batch.frame)
+            batch.steps = [step for step in steps if step.execution in wanted]
+            batch.executions, batch.frame = left, b""
         self._send(batch)
 
-    def _is_in(self, step: Step, batch: Batch) -> bool:
-        """Whether a step is outstanding, and by this batch."""
-        sent = self._outstanding.get(step.execution)
-        return sent is not None and sent[0].step is step and sent[2] is batch
-
-
-def _overdue_s(step: Step, now_s: float) -> float:
-    """When to ask what has become of a step, if it is (still) on its way now."""
-    return now_s + (step.timeout_ms / 1000 if step.timeout_ms else DEFAULT_TIMEOUT_S) + GRACE_S
+    def _is_in(self, execution: str, batch: Batch) -> bool:
+        """Whether a step of this execution is outstanding, and by this batch."""
+        sent = self._outstanding.get(execution)
+        return sent is not None and sent.batch is batch

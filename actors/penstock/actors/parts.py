@@ -6,7 +6,7 @@ from penstock.actors.asking import Asking
 from penstock.actors.commit import Committer
 from penstock.actors.direct import DirectInbox
 from penstock.actors.dispatch import Dispatcher
-from penstock.actors.execution import core
+from penstock.actors.execution import core, steps
 from penstock.actors.execution.effects import CoreEffect, Dispatch, SetTimer
 from penstock.actors.execution.state import State
 from penstock.actors.inbox import Inbox
@@ -55,7 +55,9 @@ class Parts:
         self.static_data = StaticDataStore(bus)
         self.quotas = Quotas(bus, region, shared.partitions, number)
         self.committer = Committer(bus, names.journal(region, number), shared.owner)
-        self.dispatcher = Dispatcher(bus, region, number, on_refused=self._step_refused)
+        self.dispatcher = Dispatcher(
+            bus, region, number, on_refused=self._step_refused, remake=self._step_again
+        )
         self.takeover = Takeover(bus, region, number, accepts_gap=shared.accepts_gap)
         self.snapshotting = Snapshotting(shared, number, table=self.table, take_rest=self._rest)
         self.sleepers = Sleepers(self.table, self.snapshotting)
@@ -122,7 +124,7 @@ class Parts:
     def _may_send(self, dispatch: Dispatch) -> None:
         state = self.table.active.get(dispatch.step.execution)
         step = dispatch.step
-        if state is not None and (state.seq, state.attempt) == (step.seq, step.attempt):
+        if state is not None and steps.is_awaited(state, step.seq, step.attempt):
             self.dispatcher.add(dispatch)
             self.dispatcher.flush()
 
@@ -136,6 +138,14 @@ class Parts:
         info = ErrorInfo(message=f"The step is too large to be sent: {error.message}")
         self.mailbox.put_under_way(step.tenant, Envelope(Fail(step.execution, info)))
         self._wake()
+
+    def _step_again(self, execution: str, seq: int, attempt: int) -> Dispatch | None:
+        """The step that an execution waits for, unless it went on: maybe in a record that is on
+        its way, and then nothing must leave yet."""
+        state = self.table.active.get(execution)
+        if state is None or not steps.is_awaited(state, seq, attempt):
+            return None
+        return steps.dispatch(state, self.shared.clock.now_ms())
 
     def note_positions(self) -> None:
         """The connection is back, and STEPS and DONE will be asked what they are: `on_reconnect`

@@ -2,10 +2,14 @@
 
 import asyncio
 
+import msgspec
+
+from penstock.actors.dispatch import STEPS
 from penstock.actors.execution.effects import Dispatch
+from penstock.actors.inbox import RESULTS
 from penstock.subjects import names
 from penstock.subjects.bus import Message, WorkSubscription
-from penstock.subjects.messages import Step
+from penstock.subjects.messages import Outcome, Step, StepResult
 from tests.unit.actors.owner import Owner, owned, sent
 
 HOUR_S = 3_600
@@ -109,5 +113,43 @@ def test_who_cannot_ask_what_became_of_a_step_asks_when_it_can() -> None:
         await asyncio.sleep(5)
 
         assert [step.execution for step in sent(owner)] == ["e1"]
+
+    owned(test)
+
+
+def test_a_lost_step_is_made_again_of_its_execution_as_it_was() -> None:
+    async def test(owner: Owner) -> None:
+        taken: list[Message] = []
+        owner.run("e1", "dispatched")
+        work = await sandbox(owner, taken)
+        work.ack(taken[0])
+        await asyncio.sleep(2 * HOUR_S)
+
+        (again,) = sent(owner)
+
+        (first,) = STEPS.decode(taken[0].payload)
+        assert again.now_ms > first.now_ms
+        assert msgspec.structs.replace(again, now_ms=first.now_ms) == first
+
+    owned(test)
+
+
+def test_no_step_leaves_while_the_result_before_it_is_not_in_the_journal() -> None:
+    async def test(owner: Owner) -> None:
+        taken: list[Message] = []
+        owner.run("e1", "dispatched")
+        work = await sandbox(owner, taken)
+        work.ack(taken[0])
+        (step,) = STEPS.decode(taken[0].payload)
+        result = StepResult("e1", step.seq, step.attempt, Outcome([[{"json": {}}]]), "sim", 0, 1)
+        owner.append(names.done("local", 0), RESULTS.encode([result]))
+        owner.broker.faults.full_streams.add("EXEC")
+        await asyncio.sleep(2 * HOUR_S)
+        assert sent(owner) == []
+
+        owner.broker.faults.full_streams.clear()
+        await asyncio.sleep(5)
+
+        assert [after.seq for after in sent(owner)] == [step.seq + 2]
 
     owned(test)

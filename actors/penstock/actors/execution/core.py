@@ -83,8 +83,7 @@ def advance(state: State, now_ms: int) -> Turn:
 def on_result(state: State, result: StepResult, now_ms: int) -> Turn:
     """A step came back from a sandbox host."""
     turn = Turn(state, now_ms)
-    is_due = (result.seq, result.attempt) == (state.seq, state.attempt)
-    if not is_due or state.status != RUNNING or not state.stack or state.sleep or state.calls:
+    if not steps.is_awaited(state, result.seq, result.attempt):
         return turn
     conclude(turn, result.outcome, took_us=result.took_us)
     return go_on(turn)

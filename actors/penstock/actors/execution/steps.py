@@ -69,6 +69,13 @@ def was_sent(state: State) -> bool:
     return state.sent_seq == (state.seq, state.attempt)
 
 
+def is_awaited(state: State, seq: int, attempt: int) -> bool:
+    """Whether the execution is at this step, and waits for nothing else."""
+    if (seq, attempt) != (state.seq, state.attempt) or state.is_finished:
+        return False
+    return bool(state.stack) and state.sleep is None and state.calls is None
+
+
 def dispatch(state: State, now_ms: int) -> Dispatch:
     """Send the front entry to a host, and remember that this process did."""
     state.sent_seq = (state.seq, state.attempt)
