@@ -1,8 +1,7 @@
-"""uvicorn's HTTP protocol, with one write for each answer and limits on how a request may come.
+"""uvicorn's HTTP protocol, with less to do for each request and limits on how one may come.
 
-ASGI sends an answer's head and body as two events, and uvicorn writes each at once: two system
-calls, which cost a third of the gateway's time under load. Here writes of one turn of the event
-loop are joined. Order, flow control and closing are the transport's own, only later by one turn.
+An answer's head and body are joined to one system call: by `Exchange`, or else by uvloop, which
+sends at the end of a turn of the event loop what was written during it.
 
 uvicorn with httptools reads a head of any size into memory; here one larger than `HEAD_BYTES_MAX`
 is refused with 431 and the connection closed, a longer address with 414, and a body that is
@@ -13,7 +12,8 @@ uvicorn waits for ever for a request that does not come on. Here a connection wh
 complete has `PATIENCE` ticks (`tick`, once a second for all connections; no request has a timer).
 A head must be complete by then. A body earns a tick back with every `BYTES_PER_TICK`, so a large
 one may take its time while it keeps moving, and neither a stall nor a trickle holds on. Waiting
-that we cause ourselves, by not reading, does not count.
+that we cause ourselves, by not reading, does not count. The same ticks end a connection that has
+asked for nothing since its last answer for `timeout_keep_alive`.
 """
 
 import asyncio
@@ -36,39 +36,6 @@ TICK_S = 1.0
 BYTES_PER_TICK = 4 * 1024
 
 
-class JoiningTransport:
-    """Stands before a transport and joins what is written in one turn."""
-
-    __slots__ = ("_chunks", "_loop", "_transport", "is_closing")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._chunks: list[bytes] = []
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        """Send with everything else that this turn writes."""
-        if not self._chunks:
-            self._loop.call_soon(self._flush)
-        self._chunks.append(data)
-
-    def _flush(self) -> None:
-        chunks, self._chunks = self._chunks, []
-        if len(chunks) == 1:
-            self._transport.write(chunks[0])
-        elif chunks:
-            self._transport.write(b"".join(chunks))
-
-    def close(self) -> None:
-        """Send what was written, then close."""
-        self._flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
 class GatewayProtocol(HttpToolsProtocol):
     """See the module's text."""
 
@@ -77,13 +44,11 @@ class GatewayProtocol(HttpToolsProtocol):
     _patience = PATIENCE
     _received = 0
     """Bytes since the last tick."""
+    _idle = 0
+    """Ticks since the last answer, or byte."""
     _refusal: ProblemError | None = None
     """Why a callback of the parser has stopped it."""
     url = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        joining: Any = JoiningTransport(transport, self.loop)  # type: ignore[arg-type]
-        super().connection_made(joining)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -152,6 +117,7 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         if not self._is_waiting():
             self._patience = PATIENCE
+            self._rest(received)
             return
         earned = 0 if self._head_bytes >= 0 else received // BYTES_PER_TICK
         self._patience = min(PATIENCE, self._patience + earned) - 1
@@ -169,6 +135,21 @@ class GatewayProtocol(HttpToolsProtocol):
                 )
             )
 
+    def _rest(self, received: int) -> None:
+        """A second without a request, maybe."""
+        self._idle = self._idle + 1 if self.cycle.response_complete and not received else 0
+        if self._idle > self.timeout_keep_alive:
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """uvicorn's, without a timer for each answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
     def shutdown(self) -> None:
         """No more requests after this one, which may have begun to come in."""
         if self._head_bytes < 0:
@@ -178,10 +159,8 @@ class GatewayProtocol(HttpToolsProtocol):
         """Whether it is the client's turn to send the rest of a request."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
-            if self._head_bytes >= 0 or cycle is None:
-                return True
-            # An answered request of which more is to come, and nobody else watches.
-            return cycle.more_body and self.timeout_keep_alive_task is None
+            # More may be to come of a request that is answered already.
+            return self._head_bytes >= 0 or cycle is None or cycle.more_body
         return cycle.more_body and not self.flow.read_paused and not cycle.waiting_for_100_continue
 
     def send_400_response(self, msg: str) -> None:

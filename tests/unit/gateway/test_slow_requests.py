@@ -9,6 +9,7 @@ from uvicorn.server import ServerState
 
 from penstock.gateway.http_protocol import BYTES_PER_TICK, PATIENCE, GatewayProtocol
 
+KEEP_ALIVE_S = 4 * PATIENCE
 POST = b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
 
 
@@ -39,7 +40,12 @@ class Wire(asyncio.Transport):
 def connected(wire: Wire, application: Any) -> GatewayProtocol:
     """Our end of a connection whose requests `application` answers."""
     config = uvicorn.Config(
-        application, interface="asgi3", ws="none", lifespan="off", log_config=None
+        application,
+        interface="asgi3",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     config.load()
     protocol = GatewayProtocol(config, ServerState(), {}, asyncio.get_running_loop())
@@ -134,7 +140,7 @@ async def test_a_body_that_came_fast_has_no_more_time_for_a_stall() -> None:
     assert fast.status == b"HTTP/1.1 408 Request Timeout"
 
 
-async def test_who_waits_for_an_answer_or_is_idle_after_it_is_left_alone() -> None:
+async def test_who_waits_for_an_answer_or_is_idle_after_it_is_left_alone_for_long() -> None:
     waits = Connection()
     waits.may_answer.clear()
     waits.protocol.data_received(POST % 2 + b"{}")
@@ -143,8 +149,23 @@ async def test_who_waits_for_an_answer_or_is_idle_after_it_is_left_alone() -> No
     assert (waits.wire.sent, waits.wire.is_closed) == (b"", False)
 
     waits.may_answer.set()
-    await waits.pass_seconds(3 * PATIENCE)
+    await waits.pass_seconds(KEEP_ALIVE_S)
     assert (waits.status, waits.wire.is_closed) == (b"HTTP/1.1 200 OK", False)
+
+    await waits.pass_seconds(1)
+    assert waits.wire.is_closed
+
+
+async def test_each_request_begins_the_time_anew_after_which_an_idle_connection_is_closed() -> None:
+    asks = Connection()
+    for _ in range(3):
+        asks.wire.sent = b""
+        asks.protocol.data_received(POST % 2 + b"{}")
+        await asks.pass_seconds(KEEP_ALIVE_S)
+        assert (asks.status, asks.wire.is_closed) == (b"HTTP/1.1 200 OK", False)
+
+    await asks.pass_seconds(2)
+    assert asks.wire.is_closed
 
 
 async def test_what_is_no_http_gets_its_refusal_as_a_problem() -> None:

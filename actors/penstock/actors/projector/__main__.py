@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 
+import uvloop
+
 from penstock.actors.history.answering import Answering
 from penstock.actors.history.store import Store
 from penstock.actors.plans import Plans
@@ -107,7 +109,7 @@ def main() -> int:
         config = Config.from_env()
         logs.set_level(config.log_level)
         collect_rarely()
-        asyncio.run(serve(config))
+        uvloop.run(serve(config))
     except PenstockError as error:
         logs.failed(error)
         return 2
