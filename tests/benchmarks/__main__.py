@@ -10,6 +10,7 @@ stack, the load's own excluded. An execution counts as finished when its end is 
 """
 
 import argparse
+import itertools
 import json
 import platform
 import subprocess
@@ -99,12 +100,14 @@ def asynchronous(stack: Stack, seconds: int) -> Figures:
 
 
 def engine() -> Figures:
-    """W4: partitions and a real broker without the gateway (tests/benchmarks/actors.py)."""
+    """W4: partitions and a real broker without the gateway (tests/benchmarks/actors.py), owned by
+    one actor host, and by two as with `penstock up --actors 2`."""
     figures: Figures = {}
-    for steps in ("inline", "dispatched"):
+    for steps, hosts in itertools.product(("inline", "dispatched"), (1, 2)):
         command = [sys.executable, "-m", "tests.benchmarks.actors", "--steps", steps]
+        command += ["--hosts", str(hosts)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        figures[steps] = json.loads(done.stdout.strip().splitlines()[-1])
+        figures[f"{steps}_hosts_{hosts}"] = json.loads(done.stdout.strip().splitlines()[-1])
     return figures
 
 
