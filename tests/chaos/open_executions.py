@@ -2,7 +2,8 @@
 
 Actor host and broker are real, in this process and beside it; nothing else runs. All executions
 wait for a call. They are put away after some seconds; then some are woken one after another, and
-the time until the journal has their end is what an activation takes.
+the time until the journal has their end is what an activation takes. At last the owner leaves, and
+another rebuilds all of them from the snapshot.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from penstock.actors.execution.events import Finished
 from penstock.actors.host import Host
 from penstock.actors.inbox import SIGNALS
 from penstock.actors.journal import RECORDS, RUNS, Happened
+from penstock.actors.partition import Partition
 from penstock.actors.shared import Shared
 from penstock.nodes.registry import REGISTRY
 from penstock.subjects import names
@@ -36,6 +38,7 @@ BYTES_EACH_MAX = 4_000
 """400 MB for 100,000."""
 PUT_AWAY_PART = 0.99
 ACTIVATION_MS = 100
+REBUILT_S = 1.0
 PATIENCE_S = 300
 
 
@@ -70,20 +73,38 @@ async def _measure(url: str, drawn: Drawn) -> list[Figure]:
     used = psutil.Process().memory_info().rss - before
     put_away = len(table.kept) / drawn.n
     took_ms = await _wake(sender, executions[:: max(1, drawn.n // WOKEN)])
+    for task in tasks:
+        task.cancel()
+    await host.partitions[0].release()
+    shared.close()
+    rebuilt, took_s = await _rebuild(bus)
     figures = [
         drawn.at_most("memory", used / 2**20, drawn.n * BYTES_EACH_MAX / 2**20, "MiB"),
         drawn.at_least("put away", put_away, PUT_AWAY_PART),
         drawn.at_most(
             "activation, 99th of 100", sorted(took_ms)[-len(took_ms) // 100], ACTIVATION_MS, "ms"
         ),
+        drawn.at_least("rebuilt by the next owner", rebuilt, drawn.n - len(took_ms)),
+        drawn.at_most("until it is live", took_s, REBUILT_S, "s"),
     ]
-    for task in tasks:
-        task.cancel()
-    host.close()
-    shared.close()
     await bus.close()
     await sender.close()
     return figures
+
+
+async def _rebuild(bus: NatsBus) -> tuple[int, float]:
+    """Take the partition over as a program that has just begun: how many executions it has then,
+    and seconds until it is live."""
+    shared = Shared(bus, SystemClock(), "local", 1, "next owner", REGISTRY)
+    await shared.start()
+    partition = Partition(shared, 0, lambda _: None)
+    began = time.perf_counter()
+    await partition.own()
+    took_s = time.perf_counter() - began
+    count = len(partition.table.kept) + len(partition.table.active)
+    partition.close()
+    shared.close()
+    return count, took_s
 
 
 async def _send(bus: NatsBus, executions: list[str], plan: str) -> None:

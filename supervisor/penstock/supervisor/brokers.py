@@ -9,7 +9,7 @@ from pathlib import Path
 from penstock.subjects import logs
 from penstock.supervisor import broker, nats
 from penstock.supervisor.broker import Broker
-from penstock.supervisor.data_dir import DataDir, write_durably
+from penstock.supervisor.data_dir import DataDir, damaged, write_durably
 
 
 async def brokers_of(
@@ -36,5 +36,9 @@ async def brokers_of(
 def _made_with(data_dir: DataDir, file: Path) -> int:
     """How many brokers hold this installation's streams; 0 when there are none yet."""
     if file.exists():
-        return int(file.read_text())
+        try:
+            return int(file.read_text())
+        except ValueError as error:
+            remedy = f"write into it how many brokers there are, as {data_dir.nats} shows (1 or 3)"
+            raise damaged(file, remedy) from error
     return 1 if nats.store(data_dir).exists() else 0

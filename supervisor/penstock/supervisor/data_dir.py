@@ -162,7 +162,11 @@ class DataDir:
         if not file.exists():
             free = shutil.disk_usage(self.nats).free
             write_durably(file, json.dumps({"file_bytes": min(free // 2, 256 * 1024**3)}))
-        return int(json.loads(file.read_text())["file_bytes"])
+        try:
+            return int(json.loads(file.read_text())["file_bytes"])
+        except (ValueError, TypeError, KeyError) as error:
+            remedy = 'write {"file_bytes": N} into it, N bytes being more than the streams hold'
+            raise damaged(file, remedy) from error
 
 
 def damaged(file: Path, remedy: str) -> PenstockError:

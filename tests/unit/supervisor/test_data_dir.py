@@ -1,11 +1,13 @@
 """The data directory: one holder, secrets for their owner, figures that stay."""
 
+import asyncio
 import stat
 from pathlib import Path
 
 import pytest
 
 from penstock.subjects.errors import PenstockError
+from penstock.supervisor.brokers import brokers_of
 from penstock.supervisor.data_dir import DataDir, DataDirInUseError
 from penstock.supervisor.postgres import binaries
 
@@ -86,6 +88,29 @@ def test_a_damaged_number_of_partitions_is_told(data_dir: DataDir, text: str, wh
         data_dir.partitions(0)
 
     assert "the number with which the directory was made" in refused.value.remedy
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"file_bytes": null}', "{}"])
+def test_a_damaged_budget_of_the_streams_is_told(data_dir: DataDir, text: str) -> None:
+    file = data_dir.nats / "budget.json"
+    file.write_text(text)
+
+    with pytest.raises(PenstockError, match=f"{file} is (damaged|empty)") as refused:
+        data_dir.file_budget_bytes()
+
+    assert '{"file_bytes": N}' in refused.value.remedy
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["", "three"])
+def test_a_damaged_number_of_brokers_is_told(data_dir: DataDir, text: str) -> None:
+    file = data_dir.nats / "nodes"
+    file.write_text(text)
+
+    with pytest.raises(PenstockError, match=f"{file} is (damaged|empty)") as refused:
+        asyncio.run(brokers_of(data_dir, 0, "local", lambda _: None))
+
+    assert "how many brokers there are" in refused.value.remedy
 
 
 def test_an_empty_owner_token_is_told(data_dir: DataDir) -> None:
