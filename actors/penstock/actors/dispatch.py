@@ -65,7 +65,8 @@ class Sent(msgspec.Struct, gc=False):
 class Dispatcher:
     """The outstanding steps of one partition. `on_refused` is told of a step that no message can
     carry; `remake` gives the step of an execution again, as seq and attempt identify it, or None
-    when the execution is not at that step any more."""
+    when the execution is not at that step any more, or is under repair: whoever repaired it sees
+    that nothing is outstanding."""
 
     def __init__(
         self,
@@ -206,9 +207,11 @@ class Dispatcher:
         for execution in executions:
             sent = self._outstanding[execution]
             dispatch = self._remake(execution, sent.seq, sent.attempt)
-            if dispatch is not None:
-                self.add(dispatch)
-                self.resent += 1
+            if dispatch is None:
+                self.forget(execution)
+                continue
+            self.add(dispatch)
+            self.resent += 1
         self.flush()
 
     def _batch(self, subject: str, steps: list[Step]) -> Batch:

@@ -100,6 +100,7 @@ class Parts:
         self.quotas.on_free = self._may_start
         self.quotas.on_refused = self._may_not_start
         self.quotas.on_step = self._may_send
+        self.repairs.on_repaired = self._repaired
 
     def _rest(self) -> Rest:
         """What a snapshot holds beside the executions."""
@@ -146,6 +147,18 @@ class Parts:
         if state is None or not steps.is_awaited(state, seq, attempt):
             return None
         return steps.dispatch(state, self.shared.clock.now_ms())
+
+    def _repaired(self, state: State) -> None:
+        """What waits for a step may have lost it while nobody could make it anew, or when its turn
+        came."""
+        execution, tenant = state.request.execution, state.request.tenant
+        has_step = self.dispatcher.is_outstanding(execution)
+        if has_step or self.quotas.holds_step(tenant, execution):
+            return
+        for effect in core.outstanding(state, self.shared.clock.now_ms()):
+            if isinstance(effect, Dispatch) and self.quotas.may_send(effect):
+                self.dispatcher.add(effect)
+                self.dispatcher.flush()
 
     def note_positions(self) -> None:
         """The connection is back, and STEPS and DONE will be asked what they are: `on_reconnect`

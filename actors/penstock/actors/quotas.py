@@ -161,6 +161,11 @@ class Quotas:
         self._ask_soon(quota)
         return False
 
+    def holds_step(self, tenant: str, execution: str) -> bool:
+        """Whether a step of this execution is kept."""
+        quota = self._quotas.get(tenant)
+        return quota is not None and any(e.step.execution == execution for e in quota.steps)
+
     def tell(self, tenant: str) -> None:
         """Let the tenant's actor know what is wanted here: it may count slots that an owner before
         this one had. Who has all of its slots in use tells by itself."""

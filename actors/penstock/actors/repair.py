@@ -29,12 +29,14 @@ Rebuild = Callable[[str], Awaitable[State | None]]
 
 class Repairs:
     """The repairs of one partition. `rebuild` reads the journal once the record in flight is in
-    it, and gives None when the execution is not open there."""
+    it, and gives None when the execution is not open there; `on_repaired` is told before anything
+    that waited for a repaired execution is handled."""
 
     def __init__(self, table: Table, quarantine: Quarantine) -> None:
         self.count = 0
         self.turns: Turns | None = None
         self.rebuild: Rebuild | None = None
+        self.on_repaired: Callable[[State], None] = _ignore
         self._table = table
         self._quarantine = quarantine
         self._tried: dict[str, object] = {}
@@ -93,6 +95,7 @@ class Repairs:
         del self._tasks[execution]
         if state is not None:
             self._table.active[execution] = state
+            self.on_repaired(state)
         assert self.turns is not None
         self.turns.unpark(execution, tenant)
 
@@ -103,6 +106,10 @@ class Repairs:
         except (TypeError, ValueError):
             payload = repr(message).encode(errors="replace")
         self._quarantine.put_poison(execution, type(message).__name__, payload, detail)
+
+
+def _ignore(state: State) -> None:
+    """Nobody is told."""
 
 
 def _ending(execution: str, poison: object, error: Exception) -> Fail | Abandon:

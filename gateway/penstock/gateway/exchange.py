@@ -30,7 +30,9 @@ class Exchange(RequestResponseCycle):
             or self.response_complete
             or self.waiting_for_100_continue
         ):
-            return await super().receive()
+            event = await super().receive()
+            self._is_body_told = not event.get("more_body")
+            return event
         self._is_body_told = True
         self.message_event.clear()
         self.flow.resume_reading()
@@ -38,10 +40,11 @@ class Exchange(RequestResponseCycle):
         return {"type": "http.request", "body": body, "more_body": False}
 
     def send_whole(self, status: int, headers: Headers, body: bytes) -> bool:
-        """Send an answer, whose header names are in lower case; false when that is for uvicorn:
-        the client is slow or gone, something was sent already, or the answer's length is not told.
+        """Send an answer, whose header names are lower-case tokens (the caller's duty); false when
+        that is for uvicorn: the client is slow or gone, something was sent already, or the
+        answer's length is not told.
 
-        Raises RuntimeError for what would break the answer apart.
+        Raises RuntimeError for line breaks and NUL, which would break the answer apart.
         """
         if self.response_started or self.disconnected or self.flow.write_paused:
             return False

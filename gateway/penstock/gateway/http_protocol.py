@@ -45,14 +45,14 @@ class GatewayProtocol(HttpToolsProtocol):
     _received = 0
     """Bytes since the last tick."""
     _idle = 0
-    """Ticks since the last answer, or byte."""
+    """Ticks since the last answer."""
     _refusal: ProblemError | None = None
     """Why a callback of the parser has stopped it."""
     url = b""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._head_bytes = self._idle = 0
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -117,7 +117,7 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         if not self._is_waiting():
             self._patience = PATIENCE
-            self._rest(received)
+            self._rest()
             return
         earned = 0 if self._head_bytes >= 0 else received // BYTES_PER_TICK
         self._patience = min(PATIENCE, self._patience + earned) - 1
@@ -135,11 +135,16 @@ class GatewayProtocol(HttpToolsProtocol):
                 )
             )
 
-    def _rest(self, received: int) -> None:
-        """A second without a request, maybe."""
-        self._idle = self._idle + 1 if self.cycle.response_complete and not received else 0
+    def _rest(self) -> None:
+        """A second without a request, maybe; blank lines before one are none."""
+        self._idle = self._idle + 1 if self.cycle.response_complete else 0
         if self._idle > self.timeout_keep_alive:
             self.transport.close()
+
+    def on_message_complete(self) -> None:
+        """uvicorn's leaves out requests that were answered before all of them had come."""
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """uvicorn's, without a timer for each answer."""

@@ -31,6 +31,8 @@ def main(argv: list[str]) -> int:
     it.add_argument("--all", action="store_true", help="every program")
     add_data(it)
     options = it.parse_args(argv)
+    if options.all and options.programs:
+        it.error("give the names of programs, or --all")
     data_dir = DataDir(options.data)
     tree = _tree(data_dir)
     programs = _programs(tree, options)

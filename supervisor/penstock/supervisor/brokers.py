@@ -36,9 +36,9 @@ async def brokers_of(
 def _made_with(data_dir: DataDir, file: Path) -> int:
     """How many brokers hold this installation's streams; 0 when there are none yet."""
     if file.exists():
-        try:
-            return int(file.read_text())
-        except ValueError as error:
+        text = file.read_text().strip()
+        if text not in ("1", "3"):
             remedy = f"write into it how many brokers there are, as {data_dir.nats} shows (1 or 3)"
-            raise damaged(file, remedy) from error
+            raise damaged(file, remedy)
+        return int(text)
     return 1 if nats.store(data_dir).exists() else 0

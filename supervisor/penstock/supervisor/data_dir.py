@@ -20,7 +20,7 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
 
 import msgspec
 
@@ -33,6 +33,10 @@ ROLES = ("gateway", "actors", "sandbox", "projector", "admin", "tap")
 PARTITIONS_MIN = 4
 _PASSWORD_BYTES = 24
 _LOCK_PATIENCE_S = 0.5
+
+
+class _FileBudget(msgspec.Struct):
+    file_bytes: Annotated[int, msgspec.Meta(gt=0)]
 
 
 class DataDirInUseError(PenstockError):
@@ -115,11 +119,15 @@ class DataDir:
         """All secrets that were made."""
         file = self.path / "secrets.json"
         if not file.exists():
+            # New ones would not do: the database knows the password that was in it.
+            if (self.postgres / "PG_VERSION").exists():
+                raise PenstockError(
+                    f"{file} is missing", remedy="restore it from a copy of the data directory"
+                )
             return {}
         try:
             return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
         except msgspec.DecodeError as error:
-            # A new one would not do: the database knows the password that was in it.
             raise damaged(file, "restore it from a copy of the data directory") from error
 
     def secret(self, name: str) -> str:
@@ -163,8 +171,8 @@ class DataDir:
             free = shutil.disk_usage(self.nats).free
             write_durably(file, json.dumps({"file_bytes": min(free // 2, 256 * 1024**3)}))
         try:
-            return int(json.loads(file.read_text())["file_bytes"])
-        except (ValueError, TypeError, KeyError) as error:
+            return msgspec.json.decode(file.read_bytes(), type=_FileBudget).file_bytes
+        except msgspec.DecodeError as error:
             remedy = 'write {"file_bytes": N} into it, N bytes being more than the streams hold'
             raise damaged(file, remedy) from error
 

@@ -1,12 +1,16 @@
 """Streams in memory that begin anew with their broker, and look as long as before."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
+from penstock.actors.execution.effects import Dispatch
+from penstock.actors.execution.state import State
 from penstock.actors.inbox import RESULTS
+from penstock.actors.mailbox import Envelope
 from penstock.subjects import names
 from penstock.subjects.bus import Ack
 from penstock.subjects.bus_memory import MemoryBus
-from penstock.subjects.messages import Outcome, StepResult
+from penstock.subjects.messages import Outcome, Resume, StepResult
 from tests.unit.actors.owner import Owner, owned, sent
 
 
@@ -32,6 +36,73 @@ def test_steps_lost_with_their_stream_are_sent_again_though_others_filled_the_ne
         await restart_broker(owner, "STEPS", "step.local.canary-x")
 
         assert [step.execution for step in sent(owner)] == ["e1"]
+
+    owned(test)
+
+
+async def under_repair(owner: Owner, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    """Break and repair e1, and let something happen meanwhile."""
+    repairs = owner.partition.repairs
+    rebuild = repairs.rebuild
+    assert rebuild is not None
+
+    async def slowly(execution: str) -> State | None:
+        await asyncio.sleep(3)
+        return await rebuild(execution)
+
+    repairs.rebuild = slowly
+    repairs.on_broken("e1", Envelope(Resume("e1", [{"json": {}}])), RuntimeError("a bug"))
+    await meanwhile()
+    assert repairs.is_under_repair("e1")
+    await asyncio.sleep(5)
+    assert not repairs.is_under_repair("e1")
+
+
+def test_a_step_that_is_lost_while_its_execution_is_repaired_is_sent_again_afterwards() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "dispatched")
+        await asyncio.sleep(1)
+
+        await under_repair(owner, lambda: restart_broker(owner, "STEPS", "step.local.canary-x"))
+
+        assert [step.execution for step in sent(owner)] == ["e1"]
+
+    owned(test)
+
+
+def test_a_step_whose_turn_comes_while_its_execution_is_repaired_leaves_afterwards() -> None:
+    async def test(owner: Owner) -> None:
+        held: list[Dispatch] = []
+        quotas = owner.partition.quotas
+        may_send = quotas.may_send
+
+        def keep(dispatch: Dispatch) -> bool:
+            held.append(dispatch)
+            return False
+
+        quotas.may_send = keep  # type: ignore[method-assign]
+        owner.run("e1", "dispatched")
+        await asyncio.sleep(1)
+        quotas.may_send = may_send  # type: ignore[method-assign]
+
+        async def come() -> None:
+            quotas.on_step(held[0])
+
+        await under_repair(owner, come)
+
+        assert [step.execution for step in sent(owner)] == ["e1"]
+
+    owned(test)
+
+
+def test_a_step_that_is_with_a_host_is_not_sent_again_by_a_repair() -> None:
+    async def test(owner: Owner) -> None:
+        owner.run("e1", "dispatched")
+        await asyncio.sleep(1)
+
+        await under_repair(owner, lambda: asyncio.sleep(1))
+
+        assert len(sent(owner)) == 1
 
     owned(test)
 

@@ -21,6 +21,9 @@ class Echo:
         self.protocol = connected(self.wire, self._answer)
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/slow":
+            for _ in range(20):
+                await asyncio.sleep(0)
         text = b""
         while (event := await receive())["type"] == "http.request":
             text += event["body"]
@@ -36,7 +39,7 @@ class Echo:
         """What comes back for `parts`, each of which arrives by itself."""
         for part in parts:
             self.protocol.data_received(part)
-            for _ in range(10):
+            for _ in range(40):
                 await asyncio.sleep(0)
         return b"".join(self.writes)
 
@@ -60,12 +63,38 @@ async def test_a_body_that_comes_in_parts_is_handed_over_whole() -> None:
 
 
 async def test_requests_that_come_together_are_answered_in_their_order() -> None:
-    echo = Echo()
+    paths = [b"/slow", b"/1", b"/2"]
 
-    answer = await echo.sent(b"".join(b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n" % n for n in range(3)))
+    answer = await Echo().sent(b"".join(b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n" % p for p in paths))
 
-    assert [answer.count(b"/%d||" % n) for n in range(3)] == [1, 1, 1]
-    assert answer.index(b"/0||") < answer.index(b"/1||") < answer.index(b"/2||")
+    assert [answer.count(path + b"||") for path in paths] == [1, 1, 1]
+    places = [answer.index(path + b"||") for path in paths]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("parts", [[b"hi"], [b"", b"hi"], [b"h", b"i"]])
+async def test_after_its_body_an_application_hears_of_the_end_of_the_connection(
+    parts: list[bytes],
+) -> None:
+    events: list[Any] = []
+
+    async def listen(scope: Any, receive: Any, send: Any) -> None:
+        while not events or events[-1]["type"] == "http.request":
+            events.append(await receive())
+
+    protocol = connected(Wire(), listen)
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n"
+    for part in (head + parts[0], *parts[1:]):
+        protocol.data_received(part)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert b"".join(event["body"] for event in events) == b"hi"
+    assert [event["more_body"] for event in events].count(False) == 1
+
+    protocol.connection_lost(None)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert events[-1] == {"type": "http.disconnect"}
 
 
 async def test_who_asks_to_close_is_told_once_and_closed() -> None:

@@ -7,6 +7,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from penstock.gateway.answers import Answer
 from penstock.gateway.http_protocol import BYTES_PER_TICK, PATIENCE, GatewayProtocol
 
 KEEP_ALIVE_S = 4 * PATIENCE
@@ -166,6 +167,53 @@ async def test_each_request_begins_the_time_anew_after_which_an_idle_connection_
 
     await asks.pass_seconds(2)
     assert asks.wire.is_closed
+
+
+async def test_blank_lines_do_not_keep_an_idle_connection() -> None:
+    idle = Connection()
+    idle.protocol.data_received(POST % 2 + b"{}")
+
+    await idle.pass_seconds(KEEP_ALIVE_S + 2, b"\r\n")
+
+    assert (idle.status, idle.wire.is_closed) == (b"HTTP/1.1 200 OK", True)
+
+
+async def answered_early(body: bytes) -> tuple[Wire, GatewayProtocol]:
+    """A connection whose request of ten bytes was answered before `body` came in."""
+    wire = Wire()
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await Answer(200, [(b"content-length", b"2")], b"ok").send(send)
+
+    protocol = connected(wire, answer)
+    for part in (POST % 10, body):
+        protocol.data_received(part)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert wire.sent.endswith(b"ok")
+    return wire, protocol
+
+
+async def test_a_body_that_comes_after_its_answer_ends_the_request() -> None:
+    wire, protocol = await answered_early(b"0123456789")
+
+    for _ in range(KEEP_ALIVE_S):
+        protocol.tick()
+    assert not wire.is_closed
+
+    protocol.data_received(b"POST")
+    protocol.tick()
+    assert not wire.is_closed
+
+
+async def test_a_body_that_stalls_after_its_answer_ends_the_connection() -> None:
+    wire, protocol = await answered_early(b"01234")
+
+    for _ in range(PATIENCE):
+        protocol.tick()
+
+    assert wire.is_closed
+    assert wire.sent.count(b"HTTP/1.1") == 1
 
 
 async def test_what_is_no_http_gets_its_refusal_as_a_problem() -> None:

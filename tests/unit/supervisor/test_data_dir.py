@@ -79,6 +79,16 @@ def test_damaged_secrets_are_told_and_never_made_anew(data_dir: DataDir, text: s
     assert file.read_text() == text
 
 
+def test_lost_secrets_are_told_when_a_database_knows_them(data_dir: DataDir) -> None:
+    data_dir.postgres.mkdir()
+    (data_dir.postgres / "PG_VERSION").write_text("18")
+
+    with pytest.raises(PenstockError, match=r"secrets\.json is missing") as refused:
+        data_dir.secret("postgres")
+
+    assert "restore it" in refused.value.remedy
+
+
 @pytest.mark.parametrize(("text", "what"), [("", "is empty"), ("four", "is damaged")])
 def test_a_damaged_number_of_partitions_is_told(data_dir: DataDir, text: str, what: str) -> None:
     file = data_dir.path / "partitions"
@@ -90,7 +100,7 @@ def test_a_damaged_number_of_partitions_is_told(data_dir: DataDir, text: str, wh
     assert "the number with which the directory was made" in refused.value.remedy
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"file_bytes": null}', "{}"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"file_bytes": null}', '{"file_bytes": -5}'])
 def test_a_damaged_budget_of_the_streams_is_told(data_dir: DataDir, text: str) -> None:
     file = data_dir.nats / "budget.json"
     file.write_text(text)
@@ -102,7 +112,7 @@ def test_a_damaged_budget_of_the_streams_is_told(data_dir: DataDir, text: str) -
     assert file.read_text() == text
 
 
-@pytest.mark.parametrize("text", ["", "three"])
+@pytest.mark.parametrize("text", ["", "three", "0", "-1", "13"])
 def test_a_damaged_number_of_brokers_is_told(data_dir: DataDir, text: str) -> None:
     file = data_dir.nats / "nodes"
     file.write_text(text)
