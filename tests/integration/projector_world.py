@@ -43,12 +43,18 @@ class World:
     def __init__(self, postgres: PostgresServer, directory: Path) -> None:
         self.url = empty_database(postgres)
         self.blobs = BlobStore.local(directory)
+        self.accepts_gap = False
+        self._brokers = 0
+        self.replace_broker()
+        self.projector = self.new_projector()
+
+    def replace_broker(self) -> None:
+        """A broker without anything, and whoever speaks with it."""
         self.broker = MemoryBroker()
         self.bus = MemoryBus(self.broker)
-        self.journalist = Journalist(self.bus)
+        self.journalist = Journalist(self.bus, seed=self._brokers)
+        self._brokers += 1
         self.history = HistoryClient(self.bus, "local")
-        self.accepts_gap = False
-        self.projector = self.new_projector()
 
     async def prepare(self) -> None:
         """Declare streams, store the journalist's plans."""

@@ -66,7 +66,7 @@ def test_marks_let_owners_trim_what_is_stored_and_keep_what_still_waits(world: W
             }
             marks: dict[str, int] = {}
             async for entry in world.bus.bucket("marks").watch():
-                if entry is not None and entry.value is not None:
+                if entry is not None and entry.value is not None and "history." in entry.key:
                     marks[entry.key] = int(entry.value)
                     assert marks[entry.key] <= expected[entry.key]
                 if marks == expected:
@@ -129,5 +129,56 @@ def test_going_on_without_what_was_trimmed_has_to_be_asked_for_and_is_said(
             await world.caught_up()
             assert "had reached" in projector.gap
         assert len(await world.contents()) >= 1
+
+    play(scenario)
+
+
+async def another_broker(world: World) -> None:
+    """A history was made; then the broker began anew, and its EXEC is longer by now."""
+    await world.prepare()
+    async with world.projecting():
+        await world.journalist.run_all([world.journalist.request() for _ in range(3)])
+        await world.caught_up()
+    before = (await world.bus.info("EXEC"))["last"]
+    world.replace_broker()
+    await world.prepare()
+    while (await world.bus.info("EXEC"))["last"] <= before:
+        await world.journalist.run_all([world.journalist.request()])
+
+
+def test_a_database_of_another_brokers_history_is_refused_also_when_exec_is_long_enough(
+    world: World,
+) -> None:
+    async def scenario() -> None:
+        await another_broker(world)
+        projector = world.new_projector()
+        task = asyncio.create_task(projector.run())
+        await until(lambda: projector.problem)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+        assert "the broker is another one" in projector.problem
+        assert "restore the broker's data" in projector.problem
+        assert (projector.storing.is_set(), projector.position) == (False, 0)
+        assert len(await world.contents()) == 3
+
+    play(scenario)
+
+
+def test_to_go_on_with_another_broker_has_to_be_asked_for_once(world: World) -> None:
+    async def scenario() -> None:
+        await another_broker(world)
+        world.accepts_gap = True
+        async with world.projecting():
+            await world.caught_up()
+
+        world.accepts_gap = False
+        async with world.projecting() as projector:
+            request = world.journalist.request()
+            assert request.execution not in await world.contents()
+            await world.journalist.run_all([request])
+            await world.caught_up()
+            assert projector.problem == ""
+        assert request.execution in await world.contents()
 
     play(scenario)

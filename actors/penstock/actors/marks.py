@@ -2,6 +2,8 @@
 
 Key `history.<region>.<partition>`, value a decimal sequence: history holds everything before and
 at it, and needs no input or record at or below it any more. No mark means that nothing may go.
+
+Key `projected.<region>`: some history has begun with the EXEC of this broker.
 """
 
 import asyncio
@@ -23,6 +25,11 @@ def mark_key(region: str, partition: int) -> str:
 def mark_prefix(region: str) -> str:
     """What the keys of a region's marks begin with."""
     return f"history.{region}."
+
+
+def begun_key(region: str) -> str:
+    """The key that tells that a history of the region has begun."""
+    return f"projected.{region}"
 
 
 class Marks:

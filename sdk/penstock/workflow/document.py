@@ -106,7 +106,7 @@ def decode(text: bytes | str) -> dict[str, Any]:
             "move large data out of the workflow, for example out of pinned data",
         )
     try:
-        document = _decoder.decode(text)
+        document = _decoder.decode(_without_mark(text))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _refused(f"not JSON: {error}", "export the workflow from n8n again") from error
     except RecursionError as error:
@@ -117,6 +117,13 @@ def decode(text: bytes | str) -> dict[str, Any]:
             "give one workflow, as n8n exports it",
         )
     return document
+
+
+def _without_mark(text: bytes | str) -> bytes | str:
+    """Text without the byte order mark that some editors put before it."""
+    if isinstance(text, str):
+        return text.removeprefix("\ufeff")
+    return text.removeprefix(b"\xef\xbb\xbf")
 
 
 def _refused(message: str, remedy: str) -> InvalidDocumentError:

@@ -48,8 +48,19 @@ def main(argv: list[str]) -> int:
         if finding.remedy:
             print(f"       {finding.remedy}")
     bad = sum(finding.level == "bad" for finding in findings)
-    print(f"\n{bad} to repair" if bad else "\nready to run `penstock up`")
+    print(f"\n{_verdict(findings, bad, options.data)}")
     return 1 if bad else 0
+
+
+def _verdict(findings: list[Finding], bad: int, data: Path) -> str:
+    if bad:
+        return f"{bad} to repair"
+    weak = sum(finding.level == "weak" for finding in findings)
+    if data.is_dir() and DataDir(data).is_locked:
+        return (
+            f"`penstock up` runs; {weak} to look at" if weak else "`penstock up` runs and is well"
+        )
+    return "ready to run `penstock up`"
 
 
 _MARKS = {"good": "[good]", "weak": "[weak]", "bad": "[BAD] "}
@@ -228,6 +239,10 @@ def _data_directory(data: Path, running: Running) -> Iterator[Finding]:
         place = place.parent
     if not place.is_dir():
         yield Finding("bad", f"{place} is not a directory", "give a directory to --data")
+        return
+    if os.statvfs(place).f_blocks == 0:
+        what = f"{data.absolute()} would be on a file system that holds no files"
+        yield Finding("bad", what, "give a directory on a disk to --data")
         return
     free = shutil.disk_usage(place).free
     what = f"{free / 1024**3:.1f} GiB free for {data.absolute()}"

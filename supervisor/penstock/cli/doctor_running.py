@@ -45,7 +45,16 @@ def _asked(data: Path, findings: list[Finding]) -> Running:
         programs = api_of(options, is_here=True, timeout_s=ANSWER_S).get("/status")["programs"]
     except PenstockError as error:
         return Running([], [*findings, Finding("bad", f"gateway: {error.message}", _REMEDY)])
-    return Running(programs, [*findings, Finding("good", "the gateway answers")])
+    findings = [*findings, Finding("good", "the gateway answers"), *_problems(programs)]
+    return Running(programs, findings)
+
+
+def _problems(programs: list[dict[str, Any]]) -> Iterator[Finding]:
+    """What programs tell of themselves; of sandbox hosts see `isolation`."""
+    for program in programs:
+        for problem in program.get("problems") or []:
+            if not program.get("isolation"):
+                yield Finding("bad", f"{program['kind']}: {problem}", "see DIR/logs")
 
 
 def _brokers(data: Path) -> Iterator[Finding]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.workflow.document import DEPTH_MAX
+
 BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -74,8 +76,10 @@ def _read(where: str, read: Callable[[int], bytes]) -> Iterator[Found]:
         content = json.loads(text)
     except OSError as error:
         yield Found(where, problem=_reason(error))
-    except (ValueError, RecursionError) as error:
-        yield Found(where, problem=f"is not JSON: {error}")
+    except RecursionError:
+        yield Found(where, problem=f"is nested too deep: at most {DEPTH_MAX} levels are allowed")
+    except ValueError as error:
+        yield Found(where, problem=f"is not JSON: {error}; export the workflow from n8n again")
     else:
         yield from _documents(where, content)
 
@@ -94,5 +98,6 @@ def _documents(where: str, content: Any) -> Iterator[Found]:
 
 def _document(where: str, content: Any) -> Found:
     if not isinstance(content, dict):
-        return Found(where, problem="is not a workflow document (a JSON object)")
+        problem = "is not a workflow document (a JSON object): give one as n8n exports it"
+        return Found(where, problem=problem)
     return Found(where, document=content)

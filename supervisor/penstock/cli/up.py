@@ -26,7 +26,7 @@ from penstock.subjects import logs
 from penstock.subjects.config import CHECKS, Check, check_postgres_url, refuse_bad
 from penstock.subjects.errors import PenstockError
 from penstock.supervisor.broker import Broker
-from penstock.supervisor.brokers import brokers_of
+from penstock.supervisor.brokers import NODES, brokers_of
 from penstock.supervisor.child import Exit
 from penstock.supervisor.data_dir import DataDir
 from penstock.supervisor.disk_watch import watch_disk
@@ -105,7 +105,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     it.add_argument(
         "--nodes",
         type=int,
-        choices=(1, 3, 5),
+        choices=NODES,
         default=0,
         metavar="N",
         help="brokers: 1, 3 or 5 (default: as the data directory was made, else 1)",

@@ -11,6 +11,9 @@ from penstock.supervisor import broker, nats
 from penstock.supervisor.broker import Broker
 from penstock.supervisor.data_dir import DataDir, damaged, write_durably
 
+NODES = (1, 3, 5)
+"""An even number would not survive more than the odd one below it."""
+
 
 async def brokers_of(
     data_dir: DataDir, wanted: int, region: str, told: Callable[[str], None]
@@ -37,8 +40,8 @@ def _made_with(data_dir: DataDir, file: Path) -> int:
     """How many brokers hold this installation's streams; 0 when there are none yet."""
     if file.exists():
         text = file.read_text().strip()
-        if text not in ("1", "3"):
-            remedy = f"write into it how many brokers there are, as {data_dir.nats} shows (1 or 3)"
-            raise damaged(file, remedy)
+        if text not in map(str, NODES):
+            shown = f"write into it how many brokers there are, as {data_dir.nats} shows"
+            raise damaged(file, f"{shown} (1, 3 or 5)")
         return int(text)
     return 1 if nats.store(data_dir).exists() else 0

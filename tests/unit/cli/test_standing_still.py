@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -70,3 +71,19 @@ def test_an_installation_that_is_not_ready_yet_is_no_fault(data: DataDir) -> Non
 
 def test_a_directory_on_which_nothing_runs_is_asked_nothing(tmp_path: Path) -> None:
     assert doctor_running.look(tmp_path).findings == []
+
+
+def test_what_programs_tell_of_themselves_is_to_be_repaired(
+    data: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = [
+        {"kind": "projector", "problems": ["the broker is another one"]},
+        {"kind": "gateway", "problems": []},
+    ]
+    answers = SimpleNamespace(get=lambda path: {"programs": programs})
+    monkeypatch.setattr(doctor_running, "api_of", lambda *_, **__: answers)
+
+    bad = [one for one in doctor_running.look(data.path).findings if one.level == "bad"]
+
+    assert bad[-1].what == "projector: the broker is another one"
+    assert len([one for one in bad if one.what.startswith("projector")]) == 1

@@ -18,6 +18,7 @@ from penstock.cli.tables import table
 from penstock.cli.tap import line_of
 from penstock.subjects.config import check_postgres_url
 from penstock.subjects.errors import PenstockError
+from penstock.workflow.document import decode
 
 
 def run(*words: str) -> int:
@@ -136,7 +137,7 @@ def test_documents_are_found_in_files_arrays_and_directories(tmp_path: Path) -> 
     documents = {Path(one.where).name: one.document for one in found if one.document}
     assert documents == {"one.json": {"name": "one"}, "many.json[0]": {"name": "two"}}
     problems = {Path(one.where).name: one.problem for one in found if one.problem}
-    assert problems["many.json[1]"] == "is not a workflow document (a JSON object)"
+    assert problems["many.json[1]"].startswith("is not a workflow document (a JSON object)")
     assert problems["broken.json"].startswith("is not JSON")
     assert problems["absent.json"] == "No such file or directory"
 
@@ -228,6 +229,41 @@ def test_a_tap_line_shows_any_payload_as_text(payload: bytes, shown: str) -> Non
     line: Any = line_of("tap.main.wf.ex.finished", payload)
 
     assert shown in line.plain
+
+
+def test_a_document_is_read_with_the_mark_that_editors_put_before_it(tmp_path: Path) -> None:
+    file = tmp_path / "marked.json"
+    file.write_text('{"nodes": [], "connections": {}}', encoding="utf-8-sig")
+
+    (found,) = find([file])
+
+    assert found.document == decode(file.read_bytes()) == decode(file.read_text())
+
+
+def test_a_document_that_is_nested_too_deep_is_told_as_that(tmp_path: Path) -> None:
+    file = tmp_path / "deep.json"
+    file.write_text("[" * 100_000)
+
+    (found,) = find([file])
+
+    assert found.problem == "is nested too deep: at most 100 levels are allowed"
+
+
+def test_to_roll_everything_and_some_is_a_contradiction(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("roll", "--all", "gateway-1")
+
+    assert "give the names of programs, or --all" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_doctor_finds_that_a_directory_could_not_be_made() -> None:
+    bad = [finding for finding in doctor.examine(Path("/proc/nope")) if finding.level == "bad"]
+
+    assert [finding.what.partition(" ")[0] for finding in bad] == ["/proc/nope"]
+    assert "on a disk" in bad[0].remedy
 
 
 def test_doctor_finds_secrets_that_others_can_read(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_damaged_budget_of_the_streams_is_told(data_dir: DataDir, text: str) -
     assert file.read_text() == text
 
 
-@pytest.mark.parametrize("text", ["", "three", "0", "-1", "13"])
+@pytest.mark.parametrize("text", ["", "three", "0", "-1", "13", "4"])
 def test_a_damaged_number_of_brokers_is_told(data_dir: DataDir, text: str) -> None:
     file = data_dir.nats / "nodes"
     file.write_text(text)

@@ -4,9 +4,13 @@ Owners trim EXEC up to the marks that a projector left. A database whose waterma
 marks is not the one that they speak of: an empty one, or an older copy. If EXEC is still whole it
 is simply filled again; else what is missing is missing for good, and going on would move the marks
 further, so that the right database would lack something as well when it comes back.
+
+The other way round, a database may hold the history of an EXEC that is gone: its broker began anew.
+By sequence that shows only until the new EXEC is as long, so a projector leaves a sign beside EXEC
+before it stores anything (`leave_sign`).
 """
 
-from penstock.actors.marks import mark_prefix
+from penstock.actors.marks import begun_key, mark_prefix
 from penstock.subjects.bus import Bus
 
 
@@ -23,6 +27,16 @@ async def gap(bus: Bus, region: str, *, reached: int, position: int, read_from: 
         f"the history of {region} had reached {reached}, this database holds it up to {position}"
         " only, and EXEC has been trimmed since"
     )
+
+
+async def is_begun(bus: Bus, region: str) -> bool:
+    """Whether a history has begun with this EXEC, and not only by older programs."""
+    return await bus.bucket("marks").get(begun_key(region)) is not None
+
+
+async def leave_sign(bus: Bus, region: str) -> None:
+    """Tell `is_begun` that one begins now."""
+    await bus.bucket("marks").put(begun_key(region), b"1")
 
 
 async def foremost_mark(bus: Bus, region: str) -> int:

@@ -36,7 +36,7 @@ from penstock.actors.history.retention import forget
 from penstock.actors.history.rows import DAY_MS
 from penstock.actors.history.writer import Writer
 from penstock.actors.marks import mark_key
-from penstock.actors.projector.gap import foremost_mark, gap
+from penstock.actors.projector.gap import foremost_mark, gap, is_begun, leave_sign
 from penstock.subjects.blobs import BlobStore
 from penstock.subjects.bus import Bus, Message, Subscription
 from penstock.subjects.clock import Clock
@@ -191,6 +191,7 @@ class Projector:
                     f"the history is at {position}, EXEC ends at {last}",
                     remedy="give a new broker an empty database, or restore the broker's data",
                 )
+            await self._look_for_another(reached, position)
             await self._look_for_gap(reached, position, read_from)
             fold = Fold(position, open_rows)
             await self._move(position)
@@ -203,6 +204,20 @@ class Projector:
             if inlet is not None:
                 inlet.close()
             await connection.close()
+
+    async def _look_for_another(self, reached: int, position: int) -> None:
+        """Refuse to go on with the EXEC of a broker that began anew."""
+        if await is_begun(self._bus, self._region):
+            return
+        if position and not reached and not self._accepts_gap:
+            raise PenstockError(
+                f"the history is at {position}, and none has begun with this EXEC: the broker is"
+                " another one",
+                remedy="give a new broker an empty database, or restore the broker's data; to lose"
+                " what a new EXEC has had so far, set PENSTOCK_ACCEPTS_HISTORY_GAP=true for one"
+                " start",
+            )
+        await leave_sign(self._bus, self._region)
 
     async def _look_for_gap(self, reached: int, position: int, read_from: int) -> None:
         missing = await gap(
