@@ -195,13 +195,20 @@ class Connection:
             on_reply(b"", BusError(why))
 
     def _unsent_bytes(self) -> int:
-        writer = getattr(self._client._transport, "_io_writer", None)
+        writer = self._writer()
         return writer.transport.get_write_buffer_size() if writer is not None else 0
 
     def _flush(self) -> None:
         unsent, self._unsent = self._unsent, []
-        if unsent and self.is_connected and self._client._transport is not None:
-            self._client._transport.write(b"".join(unsent))
+        writer = self._writer()
+        if unsent and self.is_connected and writer is not None:
+            writer.write(b"".join(unsent))
+
+    def _writer(self) -> asyncio.StreamWriter | None:
+        """Where to write, while it is open: uvloop raises where asyncio lets go of what is written
+        to a connection that is closed, and the client hears of that only some turns later."""
+        writer: asyncio.StreamWriter | None = getattr(self._client._transport, "_io_writer", None)
+        return None if writer is None or writer.is_closing() else writer
 
     def _after_read(self) -> None:
         for hook in self.batch_hooks:
