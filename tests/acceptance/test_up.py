@@ -11,6 +11,7 @@ import psutil
 
 from tests.acceptance.client import PENSTOCK, Product, http, running, until
 from tests.acceptance.documents import assign, chain, webhook
+from tests.listeners import listeners
 
 
 def processes_of(product: Product) -> list[psutil.Process]:
@@ -38,12 +39,7 @@ def test_stopping_leaves_no_process_and_starting_again_keeps_everything(tmp_path
 def test_the_owner_token_is_private_and_the_ports_are_loopback(tmp_path: Path) -> None:
     with running(tmp_path / "data") as product:
         mode = stat.S_IMODE((product.data / "owner-token").stat().st_mode)
-        listening = {
-            connection.laddr.ip
-            for process in [*processes_of(product), psutil.Process(product.process.pid)]
-            for connection in process.net_connections("inet")
-            if connection.status == psutil.CONN_LISTEN
-        }
+        listening = {address for _, address, _ in listeners(product.process.pid)}
 
         assert mode == 0o600
         assert listening == {"127.0.0.1"}

@@ -4,11 +4,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 from penstock.cli.api import Api
 from tests.chaos.figures import Drawn, Figure
 from tests.chaos.kills import installation
+from tests.listeners import listeners
 from tests.up import Up
 
 GUESSES = ("", "admin", "password", "penstock", "owner", "changeme", "secret", "default")
@@ -38,11 +37,9 @@ def fresh_drill(n: int, seed: int) -> list[Figure]:
 
 
 def _listens_outside(up: Up) -> Iterator[str]:
-    root = psutil.Process(up.process.pid)
-    for process in (root, *root.children(recursive=True)):
-        for socket in process.net_connections("inet"):
-            if socket.status == psutil.CONN_LISTEN and socket.laddr.ip not in ("127.0.0.1", "::1"):
-                yield f"{process.name()} on {socket.laddr.ip}:{socket.laddr.port}"
+    for program, address, port in listeners(up.process.pid):
+        if address not in ("127.0.0.1", "::1"):
+            yield f"{program} on {address}:{port}"
 
 
 def _readable_by_others(data: Path) -> Iterator[str]:
