@@ -10,6 +10,7 @@ import psycopg
 
 from penstock.actors.history import retention, rows
 from penstock.actors.marks import mark_key
+from penstock.actors.projector.projector import Projector
 from penstock.subjects.history import ListExecutions
 from tests.integration.journalist import NOW_MS, WAITING_PLAN
 from tests.integration.projector_world import World, empty_database, play, until
@@ -93,17 +94,23 @@ async def trimmed_behind_its_marks(world: World) -> None:
     await journalist.run_all([journalist.request()])
 
 
+async def refused(world: World) -> Projector:
+    """A projector that has found a problem and ended."""
+    projector = world.new_projector()
+    task = asyncio.create_task(projector.run())
+    await until(lambda: projector.problem)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return projector
+
+
 def test_a_database_that_lacks_what_was_trimmed_is_refused_and_nothing_moves(
     world: World, postgres: PostgresServer
 ) -> None:
     async def scenario() -> None:
         await trimmed_behind_its_marks(world)
         right_url, world.url = world.url, empty_database(postgres)
-        wrong = world.new_projector()
-        task = asyncio.create_task(wrong.run())
-        await until(lambda: wrong.problem)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        wrong = await refused(world)
 
         assert "this database holds it up to 0 only" in wrong.problem
         assert "PENSTOCK_POSTGRES_URL" in wrong.problem
@@ -151,11 +158,7 @@ def test_a_database_of_another_brokers_history_is_refused_also_when_exec_is_long
 ) -> None:
     async def scenario() -> None:
         await another_broker(world)
-        projector = world.new_projector()
-        task = asyncio.create_task(projector.run())
-        await until(lambda: projector.problem)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        projector = await refused(world)
 
         assert "the broker is another one" in projector.problem
         assert "restore the broker's data" in projector.problem

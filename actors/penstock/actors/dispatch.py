@@ -235,7 +235,7 @@ class Dispatcher:
 
     def _refused(self, batch: Batch, error: PenstockError) -> None:
         """No message can be as large as this batch: its halves leave, each by itself."""
-        steps = batch.steps or STEPS.decode(batch.frame)
+        steps = _steps_of(batch)
         if len(steps) == 1:
             self._on_refused(steps[0], error)
             return
@@ -276,8 +276,7 @@ class Dispatcher:
             return
         if len(left) < len(batch.executions):
             wanted = set(left)
-            steps = batch.steps or STEPS.decode(batch.frame)
-            batch.steps = [step for step in steps if step.execution in wanted]
+            batch.steps = [step for step in _steps_of(batch) if step.execution in wanted]
             batch.executions, batch.frame = left, b""
         self._send(batch)
 
@@ -285,3 +284,8 @@ class Dispatcher:
         """Whether a step of this execution is outstanding, and by this batch."""
         sent = self._outstanding.get(execution)
         return sent is not None and sent.batch is batch
+
+
+def _steps_of(batch: Batch) -> list[Step]:
+    """The steps of a batch that is not stored yet."""
+    return batch.steps or STEPS.decode(batch.frame)

@@ -117,7 +117,7 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         if not self._is_waiting():
             self._patience = PATIENCE
-            self._rest()
+            self._count_idle()
             return
         earned = 0 if self._head_bytes >= 0 else received // BYTES_PER_TICK
         self._patience = min(PATIENCE, self._patience + earned) - 1
@@ -135,8 +135,8 @@ class GatewayProtocol(HttpToolsProtocol):
                 )
             )
 
-    def _rest(self) -> None:
-        """A second without a request, maybe; blank lines before one are none."""
+    def _count_idle(self) -> None:
+        """Close after too many ticks without a request; blank lines before one are none."""
         self._idle = self._idle + 1 if self.cycle.response_complete else 0
         if self._idle > self.timeout_keep_alive:
             self.transport.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 from penstock.actors.dispatch import STEPS
 from penstock.actors.execution.events import Finished
+from penstock.actors.execution.state import State
 from penstock.actors.inbox import SIGNALS
 from penstock.actors.journal import RUNS, Entry, Happened, JournalReader
 from penstock.actors.partition import Partition
@@ -110,6 +111,19 @@ class Owner:
 
     def _on_reply(self, message: Message) -> None:
         self.replies.extend(REPLIES.decode(message.payload))
+
+
+def repair_slowly(owner: Owner, seconds: float) -> None:
+    """Let repairs of executions take that long from now on."""
+    repairs = owner.partition.repairs
+    rebuild = repairs.rebuild
+    assert rebuild is not None
+
+    async def slowly(execution: str) -> State | None:
+        await asyncio.sleep(seconds)
+        return await rebuild(execution)
+
+    repairs.rebuild = slowly
 
 
 def ends(owner: Owner) -> dict[str, str]:

@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 from penstock.actors.execution.events import Finished
-from penstock.actors.execution.state import State
 from penstock.actors.journal import RUNS, Happened
 from penstock.actors.mailbox import Envelope
 from penstock.actors.sleepers import PASSIVATE_AFTER_S
@@ -16,7 +15,7 @@ from penstock.subjects.memory_broker import Stored
 from penstock.subjects.messages import Cancel, RunRequest
 from penstock.workflow.document import DOCUMENT_BYTES_MAX, content_hash
 from tests.simulation.workflows import ALL, TRIGGER, document, node
-from tests.unit.actors.owner import Owner, ends, errors, owned
+from tests.unit.actors.owner import Owner, ends, errors, owned, repair_slowly
 
 
 def caller(name: str, called: str) -> Any:
@@ -102,16 +101,8 @@ async def end_a_child_while_its_caller_is_repaired(owner: Owner) -> None:
     await owner.store("top", top)
     owner.run("e1", "top", plan=content_hash(top))
     await asyncio.sleep(1)
-    repairs = owner.partition.repairs
-    rebuild = repairs.rebuild
-    assert rebuild is not None
-
-    async def slowly(execution: str) -> State | None:
-        await asyncio.sleep(60)
-        return await rebuild(execution)
-
-    repairs.rebuild = slowly
-    repairs.on_broken("e1", Envelope(Continue("e1")), RuntimeError("a bug"))
+    repair_slowly(owner, 60)
+    owner.partition.repairs.on_broken("e1", Envelope(Continue("e1")), RuntimeError("a bug"))
     await asyncio.sleep(30)
     assert ends(owner) == {"e1-1": "success"}
 

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from penstock.actors.execution.effects import Dispatch
-from penstock.actors.execution.state import State
 from penstock.actors.inbox import RESULTS
 from penstock.actors.mailbox import Envelope
 from penstock.subjects import names
 from penstock.subjects.bus import Ack
 from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.messages import Outcome, Resume, StepResult
-from tests.unit.actors.owner import Owner, owned, sent
+from tests.unit.actors.owner import Owner, owned, repair_slowly, sent
 
 
 async def restart_broker(owner: Owner, stream: str, subject: str) -> None:
@@ -42,15 +41,8 @@ def test_steps_lost_with_their_stream_are_sent_again_though_others_filled_the_ne
 
 async def under_repair(owner: Owner, meanwhile: Callable[[], Awaitable[None]]) -> None:
     """Break and repair e1, and let something happen meanwhile."""
+    repair_slowly(owner, 3)
     repairs = owner.partition.repairs
-    rebuild = repairs.rebuild
-    assert rebuild is not None
-
-    async def slowly(execution: str) -> State | None:
-        await asyncio.sleep(3)
-        return await rebuild(execution)
-
-    repairs.rebuild = slowly
     repairs.on_broken("e1", Envelope(Resume("e1", [{"json": {}}])), RuntimeError("a bug"))
     await meanwhile()
     assert repairs.is_under_repair("e1")

@@ -23,6 +23,16 @@ async def sandbox(owner: Owner, taken: list[Message]) -> WorkSubscription:
     return work
 
 
+async def taken_out(owner: Owner) -> Step:
+    """A step of e1 that a host took out of STEPS, and never answered."""
+    taken: list[Message] = []
+    owner.run("e1", "dispatched")
+    work = await sandbox(owner, taken)
+    work.ack(taken[0])
+    (step,) = STEPS.decode(taken[0].payload)
+    return step
+
+
 def test_a_step_that_waits_for_a_host_for_hours_stands_in_the_queue_once() -> None:
     async def test(owner: Owner) -> None:
         owner.run("e1", "dispatched")
@@ -53,10 +63,7 @@ def test_a_step_whose_host_vanished_is_given_to_another_and_not_sent_again() -> 
 
 def test_a_step_that_was_taken_out_and_never_answered_is_sent_again() -> None:
     async def test(owner: Owner) -> None:
-        taken: list[Message] = []
-        owner.run("e1", "dispatched")
-        work = await sandbox(owner, taken)
-        work.ack(taken[0])
+        await taken_out(owner)
         await asyncio.sleep(0.5 * HOUR_S)
         assert sent(owner) == []
 
@@ -101,10 +108,7 @@ def test_a_step_that_is_refused_for_hours_leaves_once() -> None:
 
 def test_who_cannot_ask_what_became_of_a_step_asks_when_it_can() -> None:
     async def test(owner: Owner) -> None:
-        taken: list[Message] = []
-        owner.run("e1", "dispatched")
-        work = await sandbox(owner, taken)
-        work.ack(taken[0])
+        await taken_out(owner)
         owner.bus.disconnect()
         await asyncio.sleep(2 * HOUR_S)
         assert owner.partition.dispatcher.resent == 0
@@ -119,28 +123,20 @@ def test_who_cannot_ask_what_became_of_a_step_asks_when_it_can() -> None:
 
 def test_a_lost_step_is_made_again_of_its_execution_as_it_was() -> None:
     async def test(owner: Owner) -> None:
-        taken: list[Message] = []
-        owner.run("e1", "dispatched")
-        work = await sandbox(owner, taken)
-        work.ack(taken[0])
+        step = await taken_out(owner)
         await asyncio.sleep(2 * HOUR_S)
 
         (again,) = sent(owner)
 
-        (first,) = STEPS.decode(taken[0].payload)
-        assert again.now_ms > first.now_ms
-        assert msgspec.structs.replace(again, now_ms=first.now_ms) == first
+        assert again.now_ms > step.now_ms
+        assert msgspec.structs.replace(again, now_ms=step.now_ms) == step
 
     owned(test)
 
 
 def test_no_step_leaves_while_the_result_before_it_is_not_in_the_journal() -> None:
     async def test(owner: Owner) -> None:
-        taken: list[Message] = []
-        owner.run("e1", "dispatched")
-        work = await sandbox(owner, taken)
-        work.ack(taken[0])
-        (step,) = STEPS.decode(taken[0].payload)
+        step = await taken_out(owner)
         result = StepResult("e1", step.seq, step.attempt, Outcome([[{"json": {}}]]), "sim", 0, 1)
         owner.append(names.done("local", 0), RESULTS.encode([result]))
         owner.broker.faults.full_streams.add("EXEC")

@@ -17,7 +17,7 @@ from penstock.subjects.bus_memory import MemoryBus
 from penstock.subjects.messages import Outcome, Reply, ReplyTo, Resume, StepResult
 from penstock.workflow.document import content_hash
 from tests.simulation.workflows import TRIGGER, code, document, node
-from tests.unit.actors.owner import Owner, ends, owned
+from tests.unit.actors.owner import Owner, ends, owned, repair_slowly
 
 WAITS_S = 100.0
 
@@ -151,14 +151,7 @@ def test_who_waits_for_one_that_is_made_anew_goes_on_waiting(
 
     async def test(owner: Owner) -> None:
         await waiting(owner, APPROVAL)
-        rebuild = owner.partition.repairs.rebuild
-        assert rebuild is not None
-
-        async def takes_a_while(execution: str) -> Any:
-            await asyncio.sleep(10)
-            return await rebuild(execution)
-
-        owner.partition.repairs.rebuild = takes_a_while
+        repair_slowly(owner, 10)
         async with calling(owner) as caller:
             resumed = caller.resume("e1")
             await asyncio.sleep(1)
