@@ -132,8 +132,8 @@ BUCKETS: tuple[StreamSpec, ...] = (
     bucket("static", 0.02),
 )
 """`plans`: documents by content hash; `workflows`, `routes`: see `workflows.py`; `hosts`: who is
-alive; `marks`: how far a follower of EXEC has got, and that one has begun (see `marks.py`), so that nobody
-trims what it still needs; `static`: see `static_data.py`."""
+alive; `marks`: how far a follower of EXEC has got, so that nobody trims what it still needs, and
+that one has begun (see `marks.py`); `static`: see `static_data.py`."""
 
 
 def consumers(region: str) -> tuple[ConsumerSpec, ...]:
